@@ -1,0 +1,398 @@
+//! What is attested: an artifact and its digests.
+//!
+//! Bytes and digest can't part. An [`Artifact`] hashes what it is given and
+//! keeps it ([`Artifact::from_bytes`]), or streams it once and keeps only the
+//! digests ([`Artifact::from_reader`]); only the first kind can ever be run.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// The hash functions that prov accepts in a subject (in-toto `DigestSet`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// SHA-256, 32 bytes.
+    Sha256,
+    /// SHA-512, 64 bytes (npm's subjects).
+    Sha512,
+}
+
+impl Algorithm {
+    /// The name that in-toto's DigestSet and OCI use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Sha512 => "sha512",
+        }
+    }
+
+    fn length(self) -> usize {
+        match self {
+            Algorithm::Sha256 => 32,
+            Algorithm::Sha512 => 64,
+        }
+    }
+}
+
+/// A digest with its algorithm; written `sha256:<hex>`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    algorithm: Algorithm,
+    bytes: Vec<u8>,
+}
+
+impl Digest {
+    /// The SHA-256 digest of `bytes`.
+    pub fn sha256(bytes: &[u8]) -> Self {
+        Self {
+            algorithm: Algorithm::Sha256,
+            bytes: Sha256::digest(bytes).to_vec(),
+        }
+    }
+
+    /// A digest from its hexadecimal form, in lower case and of the right length.
+    pub fn from_hex(algorithm: Algorithm, hex: &str) -> Result<Self, ArtifactError> {
+        let bytes = decode_hex(hex)
+            .filter(|bytes| bytes.len() == algorithm.length())
+            .ok_or_else(|| ArtifactError::NotADigest(format!("{}:{hex}", algorithm.name())))?;
+        Ok(Self { algorithm, bytes })
+    }
+
+    /// The hash function.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The raw bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The hexadecimal form without the algorithm.
+    pub fn hex(&self) -> String {
+        use fmt::Write as _;
+        self.bytes.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm.name(), self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ArtifactError;
+
+    fn from_str(text: &str) -> Result<Self, ArtifactError> {
+        match text.split_once(':') {
+            Some(("sha256", hex)) => Self::from_hex(Algorithm::Sha256, hex),
+            Some(("sha512", hex)) => Self::from_hex(Algorithm::Sha512, hex),
+            _ => Err(ArtifactError::NotADigest(text.to_owned())),
+        }
+    }
+}
+
+fn decode_hex(hex: &str) -> Option<Vec<u8>> {
+    let nibble = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    if !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    hex.as_bytes()
+        .chunks_exact(2)
+        .map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?))
+        .collect()
+}
+
+/// Bytes that were hashed, under a name for people.
+#[derive(Clone)]
+pub struct Artifact {
+    name: String,
+    size: u64,
+    sha256: Digest,
+    sha512: Option<Digest>,
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
+    /// The very bytes that were hashed.
+    Held(Vec<u8>),
+    /// Compressed inside this binary; unpacked, and only then hashed.
+    Packed(Unpack),
+    /// Hashed while it streamed by; not kept.
+    Streamed,
+}
+
+/// Yields the bytes of a packed artifact. What it returns is not believed:
+/// [`Artifact::into_bytes`] compares its digest.
+pub type Unpack = fn() -> io::Result<Vec<u8>>;
+
+impl Artifact {
+    /// Hashes `bytes` and keeps them.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self {
+            name: name.into(),
+            size: bytes.len() as u64,
+            sha256: Digest::sha256(&bytes),
+            sha512: None,
+            content: Content::Held(bytes),
+        }
+    }
+
+    /// Reads to the end, at most `limit` bytes, and keeps what was read and hashed.
+    pub fn read(
+        name: impl Into<String>,
+        reader: impl Read,
+        limit: u64,
+    ) -> Result<Self, ArtifactError> {
+        let name = name.into();
+        let mut bytes = Vec::new();
+        reader
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|source| ArtifactError::Read {
+                name: name.clone(),
+                source,
+            })?;
+        if bytes.len() as u64 > limit {
+            return Err(ArtifactError::TooLarge { name, limit });
+        }
+        Ok(Self::from_bytes(name, bytes))
+    }
+
+    /// Streams to the end in constant memory and keeps only the digests.
+    /// SHA-512 costs three times what SHA-256 does, so it is made on request.
+    pub fn from_reader(
+        name: impl Into<String>,
+        mut reader: impl Read,
+        sha512: bool,
+    ) -> Result<Self, ArtifactError> {
+        let name = name.into();
+        let (mut h256, mut h512) = (Sha256::new(), sha512.then(Sha512::new));
+        let (mut size, mut buffer) = (0u64, vec![0u8; 128 << 10]);
+        loop {
+            let count = match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(ArtifactError::Read { name, source }),
+            };
+            h256.update(&buffer[..count]);
+            if let Some(hasher) = &mut h512 {
+                hasher.update(&buffer[..count]);
+            }
+            size += count as u64;
+        }
+        Ok(Self {
+            name,
+            size,
+            sha256: Digest {
+                algorithm: Algorithm::Sha256,
+                bytes: h256.finalize().to_vec(),
+            },
+            sha512: h512.map(|hasher| Digest {
+                algorithm: Algorithm::Sha512,
+                bytes: hasher.finalize().to_vec(),
+            }),
+            content: Content::Streamed,
+        })
+    }
+
+    /// An artifact that lies compressed inside this binary. `sha256` is what
+    /// the build says it unpacks to; nothing runs before that was checked.
+    pub fn packed(name: impl Into<String>, sha256: Digest, size: u64, unpack: Unpack) -> Self {
+        Self {
+            name: name.into(),
+            size,
+            sha256,
+            sha512: None,
+            content: Content::Packed(unpack),
+        }
+    }
+
+    /// The name for people: a file name or an OCI reference.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The SHA-256 digest: the artifact's identity everywhere in prov.
+    pub fn sha256(&self) -> &Digest {
+        &self.sha256
+    }
+
+    /// The SHA-512 digest, where it was asked for.
+    pub fn sha512(&self) -> Option<&Digest> {
+        self.sha512.as_ref()
+    }
+
+    /// True when the bytes were not kept, so that the artifact can't be run.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.content, Content::Streamed)
+    }
+
+    /// The bytes that the digest speaks of. Packed bytes are unpacked here and
+    /// refused when they are not the ones that were promised.
+    pub fn into_bytes(self) -> Result<Vec<u8>, ArtifactError> {
+        match self.content {
+            Content::Held(bytes) => Ok(bytes),
+            Content::Streamed => Err(ArtifactError::NotHeld { name: self.name }),
+            Content::Packed(unpack) => {
+                let bytes = unpack().map_err(|source| ArtifactError::Unpack {
+                    name: self.name.clone(),
+                    source,
+                })?;
+                let seen = Digest::sha256(&bytes);
+                if seen != self.sha256 {
+                    return Err(ArtifactError::Damaged {
+                        name: self.name,
+                        seen,
+                        wanted: self.sha256,
+                    });
+                }
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Artifact")
+            .field("name", &self.name)
+            .field("size", &self.size)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an artifact could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// Not `sha256:` or `sha512:` with lower-case hexadecimal digits.
+    #[error("`{0}` is not a digest")]
+    NotADigest(String),
+    /// The source could not be read.
+    #[error("cannot read {name}")]
+    Read {
+        /// The artifact.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// More bytes than prov is willing to hold.
+    #[error("{name} is larger than {limit} bytes")]
+    TooLarge {
+        /// The artifact.
+        name: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The bytes were streamed and not kept.
+    #[error("{name} was only hashed, its bytes are not held")]
+    NotHeld {
+        /// The artifact.
+        name: String,
+    },
+    /// The packed form is damaged.
+    #[error("cannot unpack {name}")]
+    Unpack {
+        /// The artifact.
+        name: String,
+        /// What the decompressor said.
+        source: io::Error,
+    },
+    /// The packed bytes are not the ones that the build recorded.
+    #[error("{name} is damaged: it unpacks to {seen}, the build recorded {wanted}")]
+    Damaged {
+        /// The artifact.
+        name: String,
+        /// What the bytes hash to.
+        seen: Digest,
+        /// What was recorded.
+        wanted: Digest,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // FIPS 180-2, appendix B.1
+    const ABC: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn held_and_streamed_agree() {
+        let held = Artifact::from_bytes("abc", b"abc".to_vec());
+        let streamed = Artifact::from_reader("abc", &b"abc"[..], true).unwrap();
+        assert_eq!(held.sha256().to_string(), ABC);
+        assert_eq!(held.sha256(), streamed.sha256());
+        assert_eq!(streamed.size(), 3);
+        assert!(
+            streamed
+                .sha512()
+                .unwrap()
+                .to_string()
+                .starts_with("sha512:ddaf35a1")
+        );
+    }
+
+    #[test]
+    fn a_streamed_artifact_has_no_bytes() {
+        let streamed = Artifact::from_reader("abc", &b"abc"[..], false).unwrap();
+        assert!(matches!(
+            streamed.into_bytes(),
+            Err(ArtifactError::NotHeld { .. })
+        ));
+    }
+
+    #[test]
+    fn reading_stops_at_the_limit() {
+        assert!(Artifact::read("abc", &b"abc"[..], 3).is_ok());
+        assert!(matches!(
+            Artifact::read("abc", &b"abc"[..], 2),
+            Err(ArtifactError::TooLarge { limit: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn packed_bytes_are_not_believed() {
+        let wanted: Digest = ABC.parse().unwrap();
+        let good = Artifact::packed("m", wanted.clone(), 3, || Ok(b"abc".to_vec()));
+        assert_eq!(good.into_bytes().unwrap(), b"abc");
+        let bad = Artifact::packed("m", wanted, 3, || Ok(b"abd".to_vec()));
+        assert!(matches!(
+            bad.into_bytes(),
+            Err(ArtifactError::Damaged { .. })
+        ));
+    }
+
+    #[test]
+    fn digests_are_strict() {
+        assert_eq!(ABC.parse::<Digest>().unwrap().to_string(), ABC);
+        let upper = ABC.replace("ba78", "BA78");
+        for bad in ["", "abc", "sha256:", "sha256:ba78", "sha1:00", &upper] {
+            assert!(bad.parse::<Digest>().is_err(), "{bad} was taken");
+        }
+    }
+}

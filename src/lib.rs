@@ -1,0 +1,25 @@
+//! prov collects, signs, verifies and enforces supply-chain evidence, and runs
+//! only what is attested.
+//!
+//! The map of the house; each floor uses only those below it:
+//!
+//! | floor | is about |
+//! |---|---|
+//! | `cli` | arguments, words, exit codes: the only part that prints |
+//! | `launch` | running what is [`Attested`](policy::Attested), and nothing else |
+//! | [`policy`] | which evidence is enough; makes a [`Verdict`](policy::Verdict) |
+//! | [`verify`] | which evidence is genuine; makes a [`Verified`](verify::Verified) |
+//! | [`bundle`], [`key`] | signed envelopes as they are found, and public keys |
+//! | [`statement`] | what an envelope states about an artifact |
+//! | [`artifact`] | bytes and their digests |
+//!
+//! [`provenance`] and [`sign`] make evidence; they stand beside `verify` and know
+//! nothing of it.
+
+pub mod artifact;
+pub mod bundle;
+pub mod json;
+pub mod key;
+pub mod policy;
+pub mod statement;
+pub mod verify;

@@ -1,0 +1,3 @@
+//! The door: parse, run, show an error, exit.
+
+fn main() {}
