@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use sigstore_crypto::{KeyAlgorithm, SignatureBytes, VerificationKey};
-use sigstore_types::DerPublicKey;
+use sigstore_crypto::{KeyAlgorithm, VerificationKey};
+use sigstore_types::{DerPublicKey, SignatureBytes};
 
 use crate::artifact::Digest;
 
@@ -15,7 +15,6 @@ pub const MAX_KEY: u64 = 64 << 10;
 #[derive(Clone)]
 pub struct PublicKey {
     spki: DerPublicKey,
-    key: VerificationKey,
 }
 
 impl PublicKey {
@@ -34,9 +33,9 @@ impl PublicKey {
     }
 
     fn new(spki: DerPublicKey) -> Result<Self, KeyError> {
-        let key = VerificationKey::from_spki(&spki)
+        VerificationKey::from_spki(&spki)
             .map_err(|error| KeyError::Unsupported(error.to_string()))?;
-        Ok(Self { spki, key })
+        Ok(Self { spki })
     }
 
     /// The key's name: the SHA-256 digest of its SubjectPublicKeyInfo.
@@ -67,7 +66,8 @@ impl PublicKey {
 
     /// True when `signature` is this key's over `message`.
     pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
-        self.key.verify(message, signature).is_ok()
+        VerificationKey::from_spki(&self.spki)
+            .is_ok_and(|key| key.verify(message, signature).is_ok())
     }
 
     pub(crate) fn spki(&self) -> &DerPublicKey {
