@@ -21,5 +21,7 @@ pub mod bundle;
 pub mod json;
 pub mod key;
 pub mod policy;
+pub mod provenance;
+pub mod sign;
 pub mod statement;
 pub mod verify;
