@@ -26,6 +26,9 @@
 // An address is 18 bytes: an IPv6 or v4-mapped address, then the port, big
 // endian; ip is its first 16 bytes. Only leaf node remotes connect out.
 //
+// fd_sync must take a directory too: JetStream syncs its folders now and then,
+// and after an error a stream takes no more messages.
+//
 // # What the guest gives back
 //
 // The log goes to stderr. The exit status is 0 after a shutdown, 2 for bad

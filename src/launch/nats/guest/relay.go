@@ -25,9 +25,7 @@ func relayAll(l net.Listener, dial func() (net.Conn, error)) {
 			return
 		}
 		if err != nil {
-			// Such as too many open files: it passes when others leave.
-			time.Sleep(100 * time.Millisecond)
-			continue
+			continue // such as too many open files: it passes when others leave
 		}
 		go func() {
 			inner, err := dial()

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,12 +88,11 @@ func TestRelayAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	far := make(chan *net.TCPConn, 1)
-	refuse := true
+	var answered atomic.Bool
 	done := make(chan struct{})
 	go func() {
 		relayAll(l, func() (net.Conn, error) {
-			if refuse {
-				refuse = false
+			if !answered.Swap(true) {
 				return nil, io.ErrUnexpectedEOF
 			}
 			inner, b := pair(t)

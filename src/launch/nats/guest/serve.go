@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -62,7 +63,9 @@ func newServer(opts *server.Options, l net.Listener) (*server.Server, error) {
 // logger is upstream's, except that a fatal error ends as all of ours do.
 type logger struct{ server.Logger }
 
-func (logger) Fatalf(format string, args ...any) { fail(fmt.Errorf(format, args...)) }
+func (logger) Fatalf(format string, args ...any) {
+	fail(fmt.Errorf(strings.ToLower(format[:1])+format[1:], args...))
+}
 
 // attach connects the listeners that upstream has no place for. What it opened
 // itself by the same name and port is a listener of the network that Go

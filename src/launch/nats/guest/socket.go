@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 // socketNames are the listeners that a host may open.
@@ -86,23 +88,37 @@ func (s socket) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return listener{l, net.TCPAddrFromAddrPort(s.addr)}, nil
+	return &listener{Listener: l, addr: net.TCPAddrFromAddrPort(s.addr)}, nil
 }
 
-// listener knows its address, which Go cannot ask for on wasip1.
+// listener knows two things that Go's own does not on wasip1, where it is made
+// from a file: its address, and the error that a closed listener owes its users.
 type listener struct {
 	net.Listener
-	addr *net.TCPAddr
+	addr   *net.TCPAddr
+	closed atomic.Bool
 }
 
-func (l listener) Addr() net.Addr { return l.addr }
+func (l *listener) Addr() net.Addr { return l.addr }
 
-func (l listener) Accept() (net.Conn, error) {
+func (l *listener) Close() error {
+	l.closed.Store(true)
+	return l.Listener.Close()
+}
+
+// Accept waits a moment after an error, because upstream asks again at once
+// unless Go calls the error temporary, and would fill the log in no time.
+func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	if err != nil {
+	switch {
+	case err == nil:
+		return newConn(c), nil
+	case l.closed.Load():
+		return nil, net.ErrClosed
+	default:
+		time.Sleep(100 * time.Millisecond)
 		return nil, err
 	}
-	return newConn(c), nil
 }
 
 // conn is a connection over a real socket. It holds no more than net.Conn, as
