@@ -1,5 +1,178 @@
 //! Policy: which evidence is enough.
+//!
+//! A [`Policy`] is read from a closed TOML format (`docs/policy.md`) or made
+//! for one key. It says whom it trusts and what it expects;
+//! [`Policy::judge`] looks at what `verify` found genuine and answers with a
+//! [`Verdict`]. Pure: time and keys are arguments.
 
+use std::fmt;
+
+use crate::key::PublicKey;
+use crate::statement::SLSA_PROVENANCE_V1;
+use crate::verify::{Transparency, TrustedKey};
+
+mod component;
+mod consistency;
+mod error;
+mod exception;
+mod expectation;
+mod judge;
+mod level;
+mod parse;
+mod parse_trust;
+mod pattern;
+mod purl;
+mod reader;
+mod rule;
+mod source;
+mod trust;
 mod verdict;
 
-pub use verdict::{Attested, Finding, Outcome, Refusal, Verdict};
+#[cfg(test)]
+mod tests;
+
+pub use error::{PolicyError, PolicyErrors};
+pub use parse::MAX_POLICY;
+pub use rule::Rule;
+pub use verdict::{Attested, Backing, Finding, Outcome, Refusal, Verdict};
+
+use component::SbomRules;
+use exception::Exception;
+use pattern::Pattern;
+use trust::{TrustedBuilder, TrustedSigner};
+
+/// `schema` of the policy files that this version reads.
+pub const SCHEMA: &str = "prov.policy/v1";
+
+/// The name of a key that was given on the command line.
+const GIVEN_KEY: &str = "the key given with --key";
+
+/// Whom to trust, and what to expect of an artifact.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    name: String,
+    builders: Vec<TrustedBuilder>,
+    keys: Vec<TrustedSigner>,
+    repository: Option<Wanted<Pattern>>,
+    refs: Option<Wanted<Vec<Pattern>>>,
+    min_level: Wanted<u8>,
+    build_types: Option<Wanted<Vec<String>>>,
+    external_parameters: Option<Wanted<Vec<String>>>,
+    require: Vec<Wanted<String>>,
+    sbom: Option<SbomRules>,
+    exceptions: Vec<Exception>,
+}
+
+/// Something that the policy asks for, and the line that asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted<T> {
+    value: T,
+    line: Option<usize>,
+}
+
+impl<T> Wanted<T> {
+    /// What holds without a line that says so.
+    fn unwritten(value: T) -> Self {
+        Self { value, line: None }
+    }
+}
+
+/// Where the public key of a `[[trust.key]]` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In the policy itself.
+    Inline(PublicKey),
+    /// In a PEM file; a relative path starts at the policy file.
+    File(String),
+    /// The public half of the key that lived for the build of this binary.
+    BuildKey,
+    /// On the command line.
+    Given(PublicKey),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::Inline(key) | KeySource::Given(key) => write!(f, "{}", key.id()),
+            KeySource::File(path) => write!(f, "`{path}`"),
+            KeySource::BuildKey => f.write_str("the build key of this binary"),
+        }
+    }
+}
+
+impl Policy {
+    /// Reads a policy file of at most [`MAX_POLICY`] bytes. All that is wrong
+    /// with it is told at once.
+    pub fn parse(text: &str) -> Result<Self, PolicyErrors> {
+        parse::policy(text)
+    }
+
+    /// The policy for when there is none but a key: SLSA provenance by that key
+    /// which binds the artifact's digest, so SLSA Build L1.
+    pub fn for_key(key: PublicKey, transparency: Transparency) -> Self {
+        let policy = Self {
+            name: GIVEN_KEY.to_owned(),
+            builders: Vec::new(),
+            keys: Vec::new(),
+            repository: None,
+            refs: None,
+            min_level: Wanted::unwritten(1),
+            build_types: None,
+            external_parameters: None,
+            require: vec![Wanted::unwritten(SLSA_PROVENANCE_V1.to_owned())],
+            sbom: None,
+            exceptions: Vec::new(),
+        };
+        policy.with_key(key, transparency)
+    }
+
+    /// Also trusts a key that was given on the command line, up to level 1. A
+    /// key that the policy trusts already keeps what the policy says of it.
+    pub fn with_key(mut self, key: PublicKey, transparency: Transparency) -> Self {
+        self.keys.push(TrustedSigner {
+            name: GIVEN_KEY.to_owned(),
+            source: KeySource::Given(key.clone()),
+            key: Some(key),
+            transparency,
+            builder: None,
+            line: None,
+        });
+        self
+    }
+
+    /// Looks up the keys that are named and not written in the policy. `None`
+    /// from `resolve` says that there is no such key, and then its entry trusts
+    /// nobody; so does every entry before this was called.
+    pub fn resolve_keys<E>(
+        &mut self,
+        mut resolve: impl FnMut(&KeySource) -> Result<Option<PublicKey>, E>,
+    ) -> Result<(), E> {
+        for entry in &mut self.keys {
+            if matches!(entry.source, KeySource::File(_) | KeySource::BuildKey) {
+                entry.key = resolve(&entry.source)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys to verify signatures with, see [`Trust::keys`](crate::verify::Trust::keys).
+    pub fn trusted_keys(&self) -> Vec<TrustedKey> {
+        let known = self.keys.iter().filter_map(|entry| {
+            Some(TrustedKey {
+                key: entry.key.clone()?,
+                transparency: entry.transparency,
+            })
+        });
+        known.collect()
+    }
+
+    /// True when it trusts builders, whose certificates need a trusted root.
+    pub fn trusts_certificates(&self) -> bool {
+        !self.builders.is_empty()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}

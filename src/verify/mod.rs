@@ -73,6 +73,18 @@ impl<T> Verified<T> {
     pub fn origin(&self) -> &str {
         &self.origin
     }
+
+    /// What would have been verified, for tests of the floors above.
+    #[cfg(test)]
+    pub(crate) fn for_test(value: T, signer: Signer) -> Self {
+        Self {
+            value,
+            signer,
+            logged: true,
+            times: Vec::new(),
+            origin: "test.json".to_owned(),
+        }
+    }
 }
 
 /// Verifies that `evidence` holds a statement about `artifact` that is signed

@@ -1,0 +1,227 @@
+//! The order of judgement: SLSA v1.2, "Verifying artifacts".
+
+use std::cmp::Reverse;
+use std::time::SystemTime;
+
+use super::component::is_cyclonedx;
+use super::exception;
+use super::expectation::{Case, backing_of, signer};
+use super::rule::Rule;
+use super::source::{Source, Sourced};
+use super::trust::{Entry, describe};
+use super::verdict::{Backing, Finding, Outcome, Verdict};
+use super::{Policy, Wanted};
+use crate::artifact::Artifact;
+use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
+use crate::verify::Verified;
+
+/// Evidence that counts, and the entry because of which it does.
+struct Counted<'a> {
+    index: usize,
+    evidence: &'a Verified<Statement>,
+    entry: Entry<'a>,
+}
+
+impl Policy {
+    /// Judges `artifact` by evidence that was verified against it. `now` only
+    /// decides which exceptions are in force.
+    ///
+    /// Evidence by others than the policy trusts counts for nothing and is noted:
+    /// anybody can attach a statement to somebody else's artifact.
+    pub fn judge(
+        &self,
+        artifact: &Artifact,
+        evidence: &[Verified<Statement>],
+        now: SystemTime,
+    ) -> Verdict {
+        let mut findings = Vec::new();
+        let mut counted = Vec::new();
+        for (index, evidence) in evidence.iter().enumerate() {
+            match self.count(artifact, evidence) {
+                Ok(entry) => counted.push(Counted {
+                    index,
+                    evidence,
+                    entry,
+                }),
+                Err(note) => findings.push(note),
+            }
+        }
+        let cases: Vec<Case<'_>> = counted
+            .iter()
+            .filter(|each| each.evidence.value().predicate_type == SLSA_PROVENANCE_V1)
+            .map(|each| self.case(each.index, each.evidence, &each.entry))
+            .collect();
+        // One provenance must pass everything; the best one speaks for all.
+        let chosen = cases
+            .iter()
+            .min_by_key(|case| (case.failures(), Reverse(case.level.value)));
+        match chosen {
+            Some(case) => {
+                findings.extend(case.findings.iter().cloned());
+                findings.extend(others(case, &cases));
+            }
+            None => {
+                findings.push(self.no_provenance(evidence.len(), &counted));
+                findings.extend(self.no_case());
+            }
+        }
+        findings.extend(self.required(&counted));
+        if let Some(rules) = &self.sbom {
+            let sboms: Vec<_> = counted
+                .iter()
+                .map(|each| each.evidence.value())
+                .filter(|statement| is_cyclonedx(&statement.predicate_type))
+                .map(|statement| &statement.predicate)
+                .collect();
+            findings.extend(rules.judge(&sboms));
+        }
+        exception::apply(&self.exceptions, &mut findings, now);
+        findings.sort_by_key(|finding| finding.rule);
+        Verdict {
+            subject: artifact.sha256().clone(),
+            level: chosen.map_or(0, |case| case.level.value),
+            provenance: chosen.map(|case| case.index),
+            findings,
+        }
+    }
+
+    /// The entry because of which `evidence` counts, or a note why it does not.
+    fn count<'a>(
+        &'a self,
+        artifact: &Artifact,
+        evidence: &'a Verified<Statement>,
+    ) -> Result<Entry<'a>, Finding> {
+        let statement = evidence.value();
+        let note = |rule, why: &str, wanted: &str, line| {
+            let seen = format!(
+                "{} of {} by {} counts for nothing",
+                evidence.origin(),
+                statement.predicate_type,
+                describe(evidence.signer()),
+            );
+            Finding::new(rule, Outcome::Noted, seen, wanted)
+                .backed(backing_of(evidence.signer()))
+                .because(why.to_owned())
+                .at(line)
+        };
+        // `verify` saw the subject too, but maybe against another artifact.
+        if !statement.speaks_of(artifact) {
+            let wanted = artifact.sha256().to_string();
+            return Err(note(
+                Rule::Subject,
+                "it is about another artifact",
+                &wanted,
+                None,
+            ));
+        }
+        let entry = self.entry(evidence).map_err(|untrusted| {
+            let wanted = "a signer that the policy trusts";
+            note(Rule::Signer, &untrusted.why, wanted, untrusted.line)
+        })?;
+        // Anybody can call a reusable workflow and have it sign an SBOM for any
+        // digest, so the caller's repository is part of who signed. A provenance
+        // is judged by the rules themselves, which explain more.
+        if let Entry::Builder(_, certificate) = &entry
+            && statement.predicate_type != SLSA_PROVENANCE_V1
+        {
+            let sourced = Sourced {
+                source: Source::certified(certificate),
+                backing: Backing::Certificate,
+            };
+            let elsewhere = self
+                .source(Some(&sourced))
+                .into_iter()
+                .find(|finding| finding.outcome == Outcome::Failed);
+            if let Some(wrong) = elsewhere {
+                let why = format!("it comes from {}", wrong.seen);
+                return Err(note(wrong.rule, &why, &wrong.wanted, wrong.line));
+            }
+        }
+        Ok(entry)
+    }
+
+    /// What is said of the signer when no provenance counts.
+    fn no_provenance(&self, found: usize, counted: &[Counted<'_>]) -> Finding {
+        let demanded = |each: &Wanted<String>| each.value == SLSA_PROVENANCE_V1;
+        let needed = self.needs_provenance() || self.require.iter().any(demanded);
+        match counted.first() {
+            Some(each) if !needed => signer(each.evidence.signer(), &each.entry),
+            _ => {
+                let seen = match found {
+                    0 => "no evidence at all".to_owned(),
+                    1 => "one statement, and no provenance by a trusted signer".to_owned(),
+                    many => format!("{many} statements, and no provenance by a trusted signer"),
+                };
+                let wanted = if needed {
+                    "SLSA provenance by a signer that the policy trusts"
+                } else {
+                    "a statement by a signer that the policy trusts"
+                };
+                Finding::new(Rule::Signer, Outcome::Failed, seen, wanted).fix(
+                    "attest the artifact with `prov attest`, or add its signer to `[[trust.…]]`",
+                )
+            }
+        }
+    }
+
+    /// `[attestations] require`, one finding each.
+    fn required(&self, counted: &[Counted<'_>]) -> Vec<Finding> {
+        let look = |wanted: &Wanted<String>| {
+            let found = counted.iter().find(|each| {
+                let seen = &each.evidence.value().predicate_type;
+                *seen == wanted.value || (wanted.value == CYCLONEDX_BOM && is_cyclonedx(seen))
+            });
+            let seen = found.map_or_else(
+                || "missing".to_owned(),
+                |each| {
+                    let signer = describe(each.evidence.signer());
+                    format!("{} by {signer}", each.evidence.origin())
+                },
+            );
+            Finding::new(
+                Rule::Require,
+                Outcome::of(found.is_some()),
+                seen,
+                wanted.value.clone(),
+            )
+            .backed(found.map(|each| backing_of(each.evidence.signer())))
+            .at(wanted.line)
+            .fix("attach it with `prov attest`, signed by a signer that the policy trusts")
+        };
+        self.require.iter().map(look).collect()
+    }
+}
+
+/// The provenances that did not decide. Two that are trusted and name another
+/// source can't both be true, and it is not for prov to guess which one is.
+fn others(chosen: &Case<'_>, cases: &[Case<'_>]) -> Vec<Finding> {
+    let rest = cases.iter().filter(|case| case.index != chosen.index);
+    let say = |case: &Case<'_>| {
+        let by = describe(case.evidence.signer());
+        let origin = case.evidence.origin();
+        // From a repository that the policy does not expect: not a witness.
+        let is_witness = !case.failed(Rule::Repository) && !case.failed(Rule::Consistent);
+        let (a, b) = (&chosen.source.source, &case.source.source);
+        match a.contradicts(b).filter(|_| is_witness) {
+            Some(what) => Finding::new(
+                Rule::Agree,
+                Outcome::Failed,
+                format!("the provenance {origin} by {by} names another {what}"),
+                "provenances that agree on the source",
+            )
+            .fix("find out which one is wrong and remove it"),
+            None => Finding::new(
+                Rule::Agree,
+                Outcome::Noted,
+                format!(
+                    "another provenance {origin} by {by} shows L{} and fails {} rules",
+                    case.level.value,
+                    case.failures()
+                ),
+                "nothing, one provenance is enough",
+            ),
+        }
+        .backed(case.source.backing)
+    };
+    rest.map(say).collect()
+}

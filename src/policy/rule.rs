@@ -1,0 +1,134 @@
+//! The rules, in the order in which they are looked at.
+
+use std::fmt;
+
+/// One question that a policy asks. The order is that of SLSA v1.2,
+/// "Verifying artifacts": the signer, the builder and its level first, then
+/// what is expected of the build, then what the artifact contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// Is the statement about the artifact that is judged?
+    Subject,
+    /// Is there evidence by somebody whom the policy trusts?
+    Signer,
+    /// Does the provenance say what the signer's certificate says?
+    Consistent,
+    /// Is `builder.id` the one that the policy expects of this key?
+    Builder,
+    /// Is the SLSA Build level high enough?
+    MinLevel,
+    /// Is every demanded attestation there?
+    Require,
+    /// Do several provenances agree on the source?
+    Agree,
+    /// Was it built from the right repository?
+    Repository,
+    /// Was it built from the right branch or tag?
+    Ref,
+    /// Is the build type one that the policy expects?
+    BuildType,
+    /// Are all external parameters known?
+    ExternalParameters,
+    /// Is no licence of a component refused?
+    DenyLicenses,
+    /// Are the licences of all components known?
+    UnknownLicenses,
+    /// Is no component refused?
+    Deny,
+    /// Which exceptions are spent or were not needed?
+    Exception,
+}
+
+impl Rule {
+    /// All rules, in order.
+    pub const ALL: [Rule; 15] = [
+        Rule::Subject,
+        Rule::Signer,
+        Rule::Consistent,
+        Rule::Builder,
+        Rule::MinLevel,
+        Rule::Require,
+        Rule::Agree,
+        Rule::Repository,
+        Rule::Ref,
+        Rule::BuildType,
+        Rule::ExternalParameters,
+        Rule::DenyLicenses,
+        Rule::UnknownLicenses,
+        Rule::Deny,
+        Rule::Exception,
+    ];
+
+    /// The name: where it is a key of the policy file, section and key.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Subject => "subject",
+            Rule::Signer => "trust.signer",
+            Rule::Consistent => "provenance.consistent",
+            Rule::Builder => "trust.key.builder",
+            Rule::MinLevel => "build.min-level",
+            Rule::Require => "attestations.require",
+            Rule::Agree => "provenance.agree",
+            Rule::Repository => "source.repository",
+            Rule::Ref => "source.ref",
+            Rule::BuildType => "build.build-type",
+            Rule::ExternalParameters => "build.external-parameters",
+            Rule::DenyLicenses => "sbom.deny-licenses",
+            Rule::UnknownLicenses => "sbom.unknown-licenses",
+            Rule::Deny => "sbom.deny",
+            Rule::Exception => "exception",
+        }
+    }
+
+    /// True when an exception may waive it. Who signed, from which repository,
+    /// and whether the evidence contradicts itself can't be waived: whoever
+    /// wants another answer there changes whom the policy trusts.
+    pub fn waivable(self) -> bool {
+        match self {
+            Rule::MinLevel
+            | Rule::Require
+            | Rule::Ref
+            | Rule::BuildType
+            | Rule::ExternalParameters
+            | Rule::DenyLicenses
+            | Rule::UnknownLicenses
+            | Rule::Deny => true,
+            Rule::Subject
+            | Rule::Signer
+            | Rule::Consistent
+            | Rule::Builder
+            | Rule::Agree
+            | Rule::Repository
+            | Rule::Exception => false,
+        }
+    }
+
+    /// True when it speaks of the components of an SBOM, one finding each.
+    pub fn is_about_components(self) -> bool {
+        matches!(
+            self,
+            Rule::DenyLicenses | Rule::UnknownLicenses | Rule::Deny
+        )
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_in_order_and_whole() {
+        assert!(Rule::ALL.is_sorted());
+        assert_eq!(Rule::ALL.last(), Some(&Rule::Exception));
+        let mut names: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Rule::ALL.len());
+    }
+}
