@@ -20,6 +20,8 @@ pub mod artifact;
 pub mod bundle;
 pub mod json;
 pub mod key;
+#[cfg(feature = "launch")]
+pub mod launch;
 pub mod policy;
 pub mod provenance;
 pub mod sign;
