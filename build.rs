@@ -267,18 +267,15 @@ fn go_modules(guest: &Path) -> Result<Vec<ResourceDescriptor>> {
 
 /// The guest's own files that take part in the build.
 fn guest_files(guest: &Path) -> Result<Vec<ResourceDescriptor>> {
-    let mut names: Vec<String> = fs::read_dir(guest)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| {
-            (name.ends_with(".go") && !name.ends_with("_test.go"))
-                || ["go.mod", "go.sum"].contains(&name.as_str())
-        })
-        .collect();
-    names.sort_unstable();
-    names
-        .into_iter()
+    let listing = go(
+        guest,
+        ["list", "-mod=readonly", "-f={{join .GoFiles \" \"}}", "."].map(Into::into),
+    )?;
+    listing
+        .split(' ')
+        .chain(["go.mod", "go.sum"])
         .map(|name| {
-            let digest = Digest::sha256(&fs::read(guest.join(&name))?);
+            let digest = Digest::sha256(&fs::read(guest.join(name))?);
             Ok(ResourceDescriptor {
                 name: Some(format!("{GUEST}/{name}")),
                 digest: BTreeMap::from([("sha256".to_owned(), digest.hex())]),

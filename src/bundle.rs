@@ -19,6 +19,8 @@ pub const MAX_PROOFS: usize = 16;
 pub const MAX_CHAIN: usize = 10;
 /// The most bundles in one file of JSON lines.
 pub const MAX_BUNDLES: usize = 64;
+/// The largest file of bundles that is read, in bytes.
+pub const MAX_FILE: usize = 2 * MAX_BUNDLE;
 
 /// A Sigstore bundle, parsed and not believed.
 #[derive(Clone, Debug)]

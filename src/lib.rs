@@ -18,6 +18,7 @@
 
 pub mod artifact;
 pub mod bundle;
+pub mod cli;
 pub mod json;
 pub mod key;
 #[cfg(feature = "launch")]

@@ -1,3 +1,7 @@
 //! The door: parse, run, show an error, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    prov::cli::main(std::env::args_os())
+}

@@ -308,7 +308,11 @@ impl Store {
                 .collect();
             shares
                 .into_iter()
-                .map(|share| share.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())))
+                .map(|share| {
+                    share
+                        .join()
+                        .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+                })
                 .collect::<io::Result<Vec<_>>>()
         })?;
         let mut whole = blake3::Hasher::new_keyed(&self.whole_key);

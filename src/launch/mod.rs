@@ -14,6 +14,7 @@ mod engine;
 mod errno;
 mod guest;
 mod memory;
+pub mod nats;
 mod output;
 mod poll;
 mod socket;
@@ -31,8 +32,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wasmtime::{
-    Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Trap, UnknownImportError,
-    WasmBacktrace,
+    Linker, Module, Store, StoreLimits, StoreLimitsBuilder, Trap, UnknownImportError, WasmBacktrace,
 };
 use wasmtime_wasi::cli::{InputFile, OutputFile};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
@@ -277,7 +277,9 @@ fn must_be_a_module(name: &str, bytes: &[u8]) -> Result<(), LaunchError> {
     let name = || name.to_owned();
     match bytes.split_first_chunk::<8>() {
         Some(([0, b'a', b's', b'm', 1, 0, 0, 0], _)) => Ok(()),
-        Some(([0, b'a', b's', b'm', _, 0, 1, 0], _)) => Err(LaunchError::Component { name: name() }),
+        Some(([0, b'a', b's', b'm', _, 0, 1, 0], _)) => {
+            Err(LaunchError::Component { name: name() })
+        }
         _ => Err(LaunchError::NotAModule { name: name() }),
     }
 }
@@ -335,11 +337,7 @@ fn host(guest: Guest) -> Result<(Host, Option<Capture>), LaunchError> {
 }
 
 /// Instantiates the module and calls its `_start`.
-fn call_start(
-    name: &str,
-    module: &Module,
-    store: &mut Store<Host>,
-) -> Result<Exit, LaunchError> {
+fn call_start(name: &str, module: &Module, store: &mut Store<Host>) -> Result<Exit, LaunchError> {
     let cannot_start = |error: wasmtime::Error| LaunchError::Instantiate {
         name: name.to_owned(),
         reason: format!("{error:#}"),

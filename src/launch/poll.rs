@@ -200,7 +200,8 @@ impl Poller {
 impl Subscription {
     /// Reads one (witx: `$subscription`); a relative time counts from `start`.
     fn read(raw: &[u8; SUBSCRIPTION as usize], start: u64) -> Result<Self, Errno> {
-        let number = |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
+        let number =
+            |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
         let interest = match raw[8] {
             0 => {
                 let time = u64::from(number(24)) | u64::from(number(28)) << 32;

@@ -285,13 +285,7 @@ fn fd_renumber(memory: &mut [u8], host: &mut Host, from: u32, to: u32) -> Result
     }
 }
 
-fn clock_time_get(
-    memory: &mut [u8],
-    _: &mut Host,
-    id: u32,
-    _: u64,
-    out: u32,
-) -> Result<(), Errno> {
+fn clock_time_get(memory: &mut [u8], _: &mut Host, id: u32, _: u64, out: u32) -> Result<(), Errno> {
     let now = match id {
         0 => clock::realtime(),
         1 => clock::monotonic(),

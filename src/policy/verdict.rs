@@ -73,9 +73,8 @@ impl Finding {
 /// Without characters that would steer a terminal or reorder what is read:
 /// findings quote documents that anybody may have written.
 pub(super) fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace(steers, "\u{fffd}")
 }
 

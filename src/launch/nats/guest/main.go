@@ -13,6 +13,9 @@
 // down), 'l' (lame duck: let clients leave first) and, at the end of the
 // stream, shuts down too, so that a guest never outlives its host.
 //
+// PROV_STORE_DIR is the folder for JetStream's files; without it JetStream is
+// as the configuration says.
+//
 // The arguments are those of nats-server. A listener that they or the
 // configuration file ask for and that has no socket is refused, never ignored.
 //
@@ -68,6 +71,7 @@ func run(args []string) error {
 	}
 	// The monitoring port shows the command line to anybody who asks.
 	server.RedactArgs(os.Args)
+	keepData(opts, os.Getenv("PROV_STORE_DIR"))
 	sockets, err := parseSockets(os.Getenv("PROV_LISTEN"))
 	if err != nil {
 		return usageError{fmt.Errorf("PROV_LISTEN: %w", err)}
@@ -98,6 +102,14 @@ func configure(args []string) (*server.Options, error) {
 		err = errors.New("--signal is not supported in the embedded server")
 	}
 	return opts, err
+}
+
+// keepData turns JetStream on, with its files in dir. A configuration file may
+// name another folder, but that one is not there in the guest.
+func keepData(o *server.Options, dir string) {
+	if dir != "" {
+		o.JetStream, o.StoreDir = true, dir
+	}
 }
 
 // usageError is the fault of the arguments, the environment or the configuration.

@@ -1,0 +1,147 @@
+//! Files in and out: limits on what is read, nothing half-written.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::Failure;
+
+/// Reads a file of at most `limit` bytes; `what` names it in errors.
+pub(super) fn read(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>, Failure> {
+    let file = open(path, what)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, what, &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(
+            Failure::cant_say(format!("the {what} `{}` is too large", path.display()))
+                .with("seen", format!("more than {limit} bytes"))
+                .with("wanted", format!("at most {limit} bytes")),
+        );
+    }
+    Ok(bytes)
+}
+
+/// Reads a file as text.
+pub(super) fn read_text(path: &Path, limit: u64, what: &str) -> Result<String, Failure> {
+    String::from_utf8(read(path, limit, what)?).map_err(|error| {
+        Failure::cant_say(format!("the {what} `{}` is no text", path.display())).with(
+            "seen",
+            format!("no UTF-8 after byte {}", error.utf8_error().valid_up_to()),
+        )
+    })
+}
+
+/// Opens a regular file for reading.
+pub(super) fn open(path: &Path, what: &str) -> Result<File, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path, what, &error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| unreadable(path, what, &error))?;
+    if metadata.is_dir() {
+        return Err(Failure::cant_say(format!(
+            "the {what} `{}` is a folder, wanted a file",
+            path.display()
+        )));
+    }
+    Ok(file)
+}
+
+fn unreadable(path: &Path, what: &str, error: &io::Error) -> Failure {
+    let failure = Failure::cant_say(format!("cannot read the {what} `{}`", path.display()))
+        .with("reason", error);
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.hint(format!(
+            "`ls {}` shows what is there",
+            parent(path).display()
+        )),
+        _ => failure,
+    }
+}
+
+/// Who may read what is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// As the umask says.
+    Everybody,
+    /// Its owner: mode 0600.
+    Owner,
+}
+
+/// Whether a file that is there may be replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// Yes.
+    Replace,
+    /// No; it is an error.
+    Keep,
+}
+
+/// Writes a whole file or none: temporary file, sync, rename.
+pub(super) fn write(
+    path: &Path,
+    bytes: &[u8],
+    readers: Readers,
+    existing: Existing,
+) -> Result<(), Failure> {
+    let unwritable = |error: io::Error| {
+        Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
+    };
+    let mode = match readers {
+        Readers::Everybody => 0o666, // less what the umask takes away
+        Readers::Owner => 0o600,
+    };
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(parent(path))
+        .map_err(unwritable)?;
+    file.write_all(bytes).map_err(unwritable)?;
+    file.as_file().sync_all().map_err(unwritable)?;
+    match existing {
+        Existing::Replace => file
+            .persist(path)
+            .map_err(|error| unwritable(error.error))?,
+        Existing::Keep => {
+            file.persist_noclobber(path)
+                .map_err(|error| match error.error.kind() {
+                    io::ErrorKind::AlreadyExists => already_there(path),
+                    _ => unwritable(error.error),
+                })?
+        }
+    };
+    // The rename is durable once the folder is; not every system can sync one.
+    if let Ok(folder) = File::open(parent(path)) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// The failure when a file would have to be replaced.
+pub(super) fn already_there(path: &Path) -> Failure {
+    Failure::cant_say(format!("`{}` is already there", path.display()))
+        .hint("`--force` replaces it, `--output FILE` writes to another one")
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// `path` with `suffix` added to its file name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The file name for people.
+pub(super) fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}

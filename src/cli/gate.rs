@@ -1,0 +1,283 @@
+//! The road from a file to a verdict, the same for every command that takes it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::artifact::Artifact;
+use crate::bundle::{self, Bundle, Evidence};
+use crate::key::{MAX_KEY, PublicKey};
+use crate::policy::{KeySource, Outcome, Policy, Verdict};
+use crate::statement::Statement;
+use crate::verify::{self, MAX_ROOT, Transparency, Trust, Verified, VerifyError};
+
+use super::error::{Failure, reasons};
+use super::files;
+use super::policy_file;
+use super::ui;
+
+/// What a command asks evidence for, and judges it by.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct GateArgs {
+    /// A file with evidence: a Sigstore bundle, or one per line; may be repeated
+    /// [default: MODULE.sigstore.json or MODULE.sigstore.jsonl beside the file]
+    #[arg(long = "bundle", value_name = "FILE", help_heading = "Evidence")]
+    pub(super) bundles: Vec<PathBuf>,
+
+    /// The policy that decides [default: `prov.toml` at the root of the
+    /// repository, else the one built in]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PROV_POLICY",
+        help_heading = "Evidence"
+    )]
+    pub(super) policy: Option<PathBuf>,
+
+    /// Also trust signatures by this public key, up to SLSA Build L1
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub(super) key: Option<PathBuf>,
+
+    /// With --key: accept a signature that stands in no transparency log, so
+    /// that nobody can tell when or how often the key was used
+    #[arg(long, requires = "key", help_heading = "Evidence")]
+    pub(super) insecure_ignore_tlog: bool,
+
+    /// The Sigstore trusted root to check certificates and logs with [default:
+    /// the public good instance, as it was when prov was built]
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub(super) trusted_root: Option<PathBuf>,
+}
+
+/// What is built into this binary and a command judges by without a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fallback {
+    /// Nothing: a policy or a key must be given, or a `prov.toml` be there.
+    None,
+    /// `policies/dev.toml`, whatever a repository says: what is judged is part
+    /// of prov, not of the repository.
+    Dev,
+}
+
+/// A verdict and what was said on the way to it.
+pub(super) struct Judgement {
+    /// The policy's answer.
+    pub(super) verdict: Verdict,
+    /// The policy's name and where it was.
+    pub(super) policy: String,
+    /// Evidence that is genuine, in the order that the verdict counts.
+    pub(super) verified: Vec<Verified<Statement>>,
+    /// Evidence that proved nothing, and why.
+    pub(super) rejected: Vec<(String, VerifyError)>,
+}
+
+impl GateArgs {
+    /// Collects the evidence about `artifact`, verifies it and lets the policy judge.
+    pub(super) fn judge(
+        &self,
+        artifact: &Artifact,
+        evidence: &[Evidence],
+        fallback: Fallback,
+    ) -> Result<Judgement, Failure> {
+        let (mut policy, described) = self.policy(fallback)?;
+        let base = self.policy.as_deref().and_then(Path::parent);
+        policy.resolve_keys(|source| resolve_key(source, base))?;
+        let trust = self.trust(&policy, evidence)?;
+        let (mut verified, mut rejected) = (Vec::new(), Vec::new());
+        for each in evidence {
+            match verify::statement(artifact, each, &trust) {
+                Ok(statement) => verified.push(statement),
+                Err(error) => rejected.push((each.origin.clone(), error)),
+            }
+        }
+        Ok(Judgement {
+            verdict: policy.judge(artifact, &verified, SystemTime::now()),
+            policy: described,
+            verified,
+            rejected,
+        })
+    }
+
+    /// The evidence that was named, or that lies beside `file`.
+    pub(super) fn evidence(&self, file: &Path) -> Result<Vec<Evidence>, Failure> {
+        let mut paths = self.bundles.clone();
+        if paths.is_empty() {
+            paths = [".sigstore.json", ".sigstore.jsonl"]
+                .map(|suffix| files::beside(file, suffix))
+                .into_iter()
+                .filter(|path| path.exists())
+                .collect();
+        }
+        if paths.is_empty() {
+            return Err(Failure::no(format!("no evidence about `{}`", file.display()))
+                .with("seen", "no bundle beside it")
+                .with("wanted", format!("{}.sigstore.jsonl", files::name(file)))
+                .hint(format!(
+                    "`prov attest {} --key prov.key` makes one, `--bundle FILE` names another place",
+                    file.display()
+                )));
+        }
+        let mut evidence = Vec::new();
+        for path in paths {
+            let bytes = files::read(&path, bundle::MAX_FILE as u64, "bundle")?;
+            let bundles = Bundle::parse_all(&bytes).map_err(|error| {
+                Failure::cant_say(format!("`{}` is not a readable bundle", path.display()))
+                    .with("reason", reasons(&error))
+                    .with("wanted", "a Sigstore bundle, or one per line")
+            })?;
+            evidence.extend(bundles.into_iter().map(|bundle| Evidence {
+                origin: path.display().to_string(),
+                bundle,
+            }));
+        }
+        Ok(evidence)
+    }
+
+    fn policy(&self, fallback: Fallback) -> Result<(Policy, String), Failure> {
+        let key = self.key.as_deref().map(read_public_key).transpose()?;
+        let transparency = match self.insecure_ignore_tlog {
+            true => Transparency::NotRequired,
+            false => Transparency::Required,
+        };
+        let found = match (&self.policy, fallback) {
+            (Some(path), _) => Some(policy_file::read(path)?),
+            (None, Fallback::Dev) => Some(policy_file::dev()?),
+            (None, Fallback::None) => policy_file::of_repository()?,
+        };
+        match (found, key) {
+            (Some((policy, described)), Some(key)) => {
+                Ok((policy.with_key(key, transparency), described))
+            }
+            (Some(found), None) => Ok(found),
+            (None, Some(key)) => {
+                let described = format!("signed by {}", key.id());
+                Ok((Policy::for_key(key, transparency), described))
+            }
+            (None, None) => Err(Failure::cant_say("no policy to judge by")
+                .with("seen", "neither `--policy` nor `--key`, and no `prov.toml` at the root of a repository")
+                .hint("`--policy FILE` names a policy, `--key FILE` trusts one key")),
+        }
+    }
+
+    /// The roots that this evidence needs. A trusted root is only read for
+    /// certificates and log entries: parsing one costs more than all the rest.
+    fn trust(&self, policy: &Policy, evidence: &[Evidence]) -> Result<Trust, Failure> {
+        let trust = Trust::keys(policy.trusted_keys());
+        let broken = |error: verify::TrustError| {
+            Failure::cant_say("cannot use the trusted root").with("reason", reasons(&error))
+        };
+        match &self.trusted_root {
+            Some(path) => {
+                let json = files::read_text(path, MAX_ROOT, "trusted root")?;
+                trust.with_root(&json).map_err(broken)
+            }
+            None if evidence.iter().all(|each| each.bundle.is_bare()) => Ok(trust),
+            None => trust.with_public_good().map_err(broken),
+        }
+    }
+}
+
+impl Judgement {
+    /// What follows `prefix` in the URI of a dependency of the provenance that
+    /// decided: the version, for a purl up to its `@`.
+    pub(super) fn dependency(&self, prefix: &str) -> Option<String> {
+        let statement = self.verified.get(self.verdict.provenance()?)?.value();
+        let dependencies = statement
+            .predicate
+            .pointer("/buildDefinition/resolvedDependencies")?;
+        let version = dependencies
+            .as_array()?
+            .iter()
+            .find_map(|each| each.get("uri")?.as_str()?.strip_prefix(prefix))?;
+        Some(version.to_owned())
+    }
+
+    /// The failure that a refused artifact ends in.
+    pub(super) fn refusal(&self, artifact: &Artifact) -> Failure {
+        let mut failure = Failure::no(format!("{} was refused", artifact.name()))
+            .with("digest", artifact.sha256())
+            .with("policy", &self.policy);
+        for (origin, error) in &self.rejected {
+            failure = failure.with("evidence", format!("{origin}: {}", explain(error)));
+        }
+        for finding in self
+            .verdict
+            .findings()
+            .iter()
+            .filter(|finding| finding.outcome == Outcome::Failed)
+        {
+            let mut text = format!(
+                "{}\nseen {}\nwanted {}",
+                finding.rule.name(),
+                finding.seen,
+                finding.wanted
+            );
+            if let Some(line) = finding.line {
+                let _ = write!(text, " (line {line} of the policy)");
+            }
+            failure = failure.with("rule", text);
+            if failure.hint.is_none() {
+                failure.hint = finding.fix.clone();
+            }
+        }
+        failure
+    }
+}
+
+/// A reason with the digests that belong to it.
+pub(super) fn explain(error: &VerifyError) -> String {
+    let list = |digests: &[crate::artifact::Digest]| {
+        let shown: Vec<_> = digests.iter().take(3).map(ToString::to_string).collect();
+        match shown.len() {
+            0 => "none".to_owned(),
+            _ => shown.join(" "),
+        }
+    };
+    let reason = reasons(error);
+    match error {
+        VerifyError::OtherArtifact { seen, wanted } => {
+            format!("{reason}\nseen {}\nwanted {wanted}", list(seen))
+        }
+        VerifyError::OtherKey { tried } => format!("{reason}\ntrusted {}", list(tried)),
+        _ => reason,
+    }
+}
+
+fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let pem = files::read_text(path, MAX_KEY, "public key")?;
+    PublicKey::from_pem(&pem).map_err(|error| {
+        Failure::cant_say(format!("`{}` is not a usable public key", path.display()))
+            .with("reason", reasons(&error))
+            .with("wanted", "a PEM file with the label PUBLIC KEY")
+            .hint("`prov key public FILE` prints the public half of a private key")
+    })
+}
+
+fn resolve_key(source: &KeySource, base: Option<&Path>) -> Result<Option<PublicKey>, Failure> {
+    match source {
+        KeySource::Inline(key) | KeySource::Given(key) => Ok(Some(key.clone())),
+        KeySource::File(path) => {
+            read_public_key(&base.unwrap_or(Path::new("")).join(path)).map(Some)
+        }
+        KeySource::BuildKey => build_key(),
+    }
+}
+
+#[cfg(feature = "embedded-nats")]
+fn build_key() -> Result<Option<PublicKey>, Failure> {
+    crate::launch::nats::build_key().map_err(|error| {
+        Failure::cant_say("the build key of this binary is damaged").with("reason", reasons(&error))
+    })
+}
+
+#[cfg(not(feature = "embedded-nats"))]
+fn build_key() -> Result<Option<PublicKey>, Failure> {
+    Ok(None)
+}
+
+/// One line per piece of evidence that proved nothing although the rest was enough.
+pub(super) fn warn_of(rejected: &[(String, VerifyError)]) {
+    for (origin, error) in rejected {
+        ui::warn(&format!("{origin}: {}", explain(error)));
+    }
+}

@@ -1,0 +1,219 @@
+//! `prov verify`: is this artifact what the policy wants?
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::artifact::Artifact;
+use crate::policy::{Backing, Finding, Outcome};
+
+use super::error::{Exit, Failure, reasons};
+use super::gate::{self, Fallback, GateArgs, Judgement};
+use super::{CommandResult, Format, files, ui};
+
+/// Verify an artifact's evidence and judge it by a policy
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  prov verify app.wasm --key prov.pub --insecure-ignore-tlog
+  prov verify app.wasm --bundle app.sigstore.json --policy release.toml
+  prov verify app.wasm --policy release.toml --format json
+
+Exit codes: 0 yes, 1 no, 2 can't say")]
+pub(super) struct Args {
+    /// The artifact
+    #[arg(value_name = "FILE")]
+    artifact: PathBuf,
+
+    #[command(flatten)]
+    gate: GateArgs,
+
+    /// How to tell the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: Args) -> CommandResult {
+    let evidence = args.gate.evidence(&args.artifact)?;
+    let sha512 = evidence
+        .iter()
+        .filter_map(|each| each.bundle.unverified_statement().ok())
+        .any(|statement| statement.wants_sha512());
+    let file = files::open(&args.artifact, "artifact")?;
+    let artifact = Artifact::from_reader(files::name(&args.artifact), file, sha512)
+        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
+    match args.format {
+        Format::Text => ui::data(&text(&artifact, &judgement)),
+        Format::Json => ui::data(&json(&artifact, &judgement)?),
+    }
+    match judgement.verdict.passed() {
+        true => Ok(Exit::Yes),
+        false => Ok(Exit::No),
+    }
+}
+
+fn text(artifact: &Artifact, judgement: &Judgement) -> String {
+    let verdict = &judgement.verdict;
+    let (style, word) = match verdict.passed() {
+        true => (ui::GOOD, "verified"),
+        false => (ui::ERROR, "refused"),
+    };
+    let dim = ui::DIM;
+    let mut lines = vec![
+        format!("{style}{word}{style:#} {}", ui::clean(artifact.name())),
+        format!("  {dim}digest{dim:#}  {}", artifact.sha256()),
+        format!("  {dim}level{dim:#}   SLSA Build L{}", verdict.level()),
+        format!("  {dim}policy{dim:#}  {}", ui::clean(&judgement.policy)),
+        String::new(),
+    ];
+    for finding in verdict.findings() {
+        lines.extend(finding_lines(finding));
+    }
+    for (origin, error) in &judgement.rejected {
+        let reason = ui::clean(&gate::explain(error)).replace('\n', "\n      ");
+        lines.push(format!("{dim}-{dim:#} {}: {reason}", ui::clean(origin)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn finding_lines(finding: &Finding) -> Vec<String> {
+    let (style, mark) = match finding.outcome {
+        Outcome::Passed => (ui::GOOD, "✓"),
+        Outcome::Failed => (ui::ERROR, "✗"),
+        Outcome::Waived { .. } => (ui::WARNING, "~"),
+        Outcome::Noted => (ui::DIM, "·"),
+    };
+    let dim = ui::DIM;
+    let backing = match finding.backing {
+        Some(backing) => format!(" {dim}({backing}){dim:#}"),
+        None => String::new(),
+    };
+    let mut lines = vec![format!(
+        "{style}{mark}{style:#} {:<24} {}{backing}",
+        finding.rule.name(),
+        ui::clean(&finding.seen)
+    )];
+    let mut detail = |label: &str, text: &str| {
+        let text = ui::clean(text);
+        lines.push(format!("  {:<24} {dim}{label}{dim:#} {text}", ""));
+    };
+    if let Some(component) = &finding.component {
+        detail("in", component);
+    }
+    if finding.outcome != Outcome::Passed && !finding.wanted.is_empty() {
+        let line = finding.line.map(|line| format!(" (policy line {line})"));
+        detail(
+            "wanted",
+            &(finding.wanted.clone() + &line.unwrap_or_default()),
+        );
+    }
+    if let Some(why) = &finding.why {
+        detail("why", why);
+    }
+    if let Outcome::Waived {
+        reason,
+        owner,
+        until,
+    } = &finding.outcome
+    {
+        detail("waived", &format!("{reason} ({owner}, until {until})"));
+    }
+    if let Some(fix) = &finding.fix {
+        detail("hint:", fix);
+    }
+    lines
+}
+
+/// The contract of `--format json`. Fields are only ever added.
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    verdict: &'static str,
+    artifact: ReportArtifact<'a>,
+    slsa_build_level: u8,
+    policy: &'a str,
+    findings: Vec<ReportFinding<'a>>,
+    rejected: Vec<ReportRejected<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReportArtifact<'a> {
+    name: &'a str,
+    digest: String,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct ReportFinding<'a> {
+    rule: &'static str,
+    outcome: &'static str,
+    seen: &'a str,
+    wanted: &'a str,
+    backing: Option<&'static str>,
+    why: Option<&'a str>,
+    component: Option<&'a str>,
+    policy_line: Option<usize>,
+    fix: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ReportRejected<'a> {
+    evidence: &'a str,
+    reason: String,
+}
+
+fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
+    let verdict = &judgement.verdict;
+    let report = Report {
+        schema: "prov.verify/v1",
+        verdict: match verdict.passed() {
+            true => "verified",
+            false => "refused",
+        },
+        artifact: ReportArtifact {
+            name: artifact.name(),
+            digest: artifact.sha256().to_string(),
+            size: artifact.size(),
+        },
+        slsa_build_level: verdict.level(),
+        policy: &judgement.policy,
+        findings: verdict.findings().iter().map(report_finding).collect(),
+        rejected: judgement
+            .rejected
+            .iter()
+            .map(|(origin, error)| ReportRejected {
+                evidence: origin,
+                reason: gate::explain(error),
+            })
+            .collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&report)
+        .map_err(|error| Failure::cant_say("cannot write the report").with("reason", error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn report_finding(finding: &Finding) -> ReportFinding<'_> {
+    ReportFinding {
+        rule: finding.rule.name(),
+        outcome: match finding.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "failed",
+            Outcome::Waived { .. } => "waived",
+            Outcome::Noted => "noted",
+        },
+        seen: &finding.seen,
+        wanted: &finding.wanted,
+        backing: finding.backing.map(|backing| match backing {
+            Backing::Certificate => "certificate",
+            Backing::Key => "key",
+            Backing::Stated => "stated",
+        }),
+        why: finding.why.as_deref(),
+        component: finding.component.as_deref(),
+        policy_line: finding.line,
+        fix: finding.fix.as_deref(),
+    }
+}
