@@ -28,16 +28,27 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// True when no rule of a provenance failed.
+    /// How many findings are failures.
     pub(super) fn failures(&self) -> usize {
-        let failed = |finding: &&Finding| finding.outcome == Outcome::Failed;
-        self.findings.iter().filter(failed).count()
+        self.failed_rules().count()
     }
 
+    /// How many of them no exception can waive.
+    pub(super) fn hard_failures(&self) -> usize {
+        self.failed_rules().filter(|rule| !rule.waivable()).count()
+    }
+
+    /// True when this rule failed.
     pub(super) fn failed(&self, rule: Rule) -> bool {
+        self.failed_rules().any(|failed| failed == rule)
+    }
+
+    fn failed_rules(&self) -> impl Iterator<Item = Rule> {
+        let failed = |finding: &&Finding| finding.outcome == Outcome::Failed;
         self.findings
             .iter()
-            .any(|finding| finding.rule == rule && finding.outcome == Outcome::Failed)
+            .filter(failed)
+            .map(|finding| finding.rule)
     }
 }
 

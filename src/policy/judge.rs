@@ -43,7 +43,7 @@ impl Policy {
                     evidence,
                     entry,
                 }),
-                Err(note) => findings.push(note),
+                Err(note) => findings.push(*note),
             }
         }
         let cases: Vec<Case<'_>> = counted
@@ -51,10 +51,16 @@ impl Policy {
             .filter(|each| each.evidence.value().predicate_type == SLSA_PROVENANCE_V1)
             .map(|each| self.case(each.index, each.evidence, &each.entry))
             .collect();
-        // One provenance must pass everything; the best one speaks for all.
-        let chosen = cases
-            .iter()
-            .min_by_key(|case| (case.failures(), Reverse(case.level.value)));
+        // One provenance must pass everything; the best one speaks for all. What
+        // can't be waived weighs most, or a stranger's provenance could push
+        // aside one that an exception covers.
+        let chosen = cases.iter().min_by_key(|case| {
+            (
+                case.hard_failures(),
+                case.failures(),
+                Reverse(case.level.value),
+            )
+        });
         match chosen {
             Some(case) => {
                 findings.extend(case.findings.iter().cloned());
@@ -90,7 +96,7 @@ impl Policy {
         &'a self,
         artifact: &Artifact,
         evidence: &'a Verified<Statement>,
-    ) -> Result<Entry<'a>, Finding> {
+    ) -> Result<Entry<'a>, Box<Finding>> {
         let statement = evidence.value();
         let note = |rule, why: &str, wanted: &str, line| {
             let seen = format!(
@@ -99,10 +105,11 @@ impl Policy {
                 statement.predicate_type,
                 describe(evidence.signer()),
             );
-            Finding::new(rule, Outcome::Noted, seen, wanted)
+            let finding = Finding::new(rule, Outcome::Noted, seen, wanted)
                 .backed(backing_of(evidence.signer()))
                 .because(why.to_owned())
-                .at(line)
+                .at(line);
+            Box::new(finding)
         };
         // `verify` saw the subject too, but maybe against another artifact.
         if !statement.speaks_of(artifact) {

@@ -19,7 +19,6 @@ mod expectation;
 mod judge;
 mod level;
 mod parse;
-mod parse_trust;
 mod pattern;
 mod purl;
 mod reader;

@@ -75,17 +75,23 @@ impl Reader {
             self.format
                 .iter()
                 .find(|(name, keys)| !name.is_empty() && keys.contains(&key))
-                .map(|(name, _)| format!("`{key}` belongs under `[{name}]`"))
+                .map(|(name, _)| format!("`{key}` belongs under {}", heading(name)))
         };
         let hint = nearest(key, keys)
             .map(|near| format!("did you mean `{near}`?"))
             .or_else(elsewhere)
             .unwrap_or_else(|| format!("the keys here are `{}`", keys.join("`, `")));
-        let place = match section {
-            "" => "at the top of a policy".to_owned(),
-            name => format!("in `[{name}]`"),
-        };
-        self.refuse(span, format!("unknown key `{key}` {place}"), hint);
+        let place = heading(section);
+        self.refuse(span, format!("unknown key `{key}` in {place}"), hint);
+    }
+}
+
+/// A section in words.
+fn heading(section: &str) -> String {
+    match section {
+        "" => "the policy".to_owned(),
+        "trust.builder" | "trust.key" | "exception" => format!("`[[{section}]]`"),
+        _ => format!("`[{section}]`"),
     }
 }
 
@@ -144,7 +150,7 @@ impl<'a> Section<'a> {
         if self.table.get(key).is_none() {
             self.reader.refuse(
                 &self.span,
-                format!("`[{}]` needs `{key}`", self.name),
+                format!("{} needs `{key}`", heading(self.name)),
                 hint.to_owned(),
             );
         }

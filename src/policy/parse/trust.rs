@@ -1,11 +1,11 @@
 //! The `[[trust.builder]]` and `[[trust.key]]` entries of a policy file.
 
-use super::KeySource;
-use super::parse::{pattern, refs, repository};
-use super::pattern::Pattern;
-use super::reader::{At, Section};
-use super::trust::{TrustedBuilder, TrustedSigner};
+use super::{pattern, refs, repository};
 use crate::key::PublicKey;
+use crate::policy::KeySource;
+use crate::policy::pattern::Pattern;
+use crate::policy::reader::{At, Section};
+use crate::policy::trust::{TrustedBuilder, TrustedSigner};
 use crate::verify::Transparency;
 
 /// All that is trusted.
