@@ -257,6 +257,12 @@ fn the_dev_policy_trusts_the_build_key_for_local_builds_only() {
     assert_eq!(policy.trusted_keys().len(), 1);
     let verdict = policy.judge(&artifact(), &evidence, now);
     assert!(verdict.passed(), "{:#?}", verdict.findings());
+    let level = verdict
+        .findings()
+        .iter()
+        .find(|it| it.rule == Rule::MinLevel)
+        .unwrap();
+    assert!(level.why.as_ref().unwrap().contains("own machine"));
     assert_eq!(verdict.level(), 1);
     let claims = [signed(SLSA_PROVENANCE_V1, provenance(), Signer::Key(key))];
     assert_eq!(
