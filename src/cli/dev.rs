@@ -198,7 +198,7 @@ fn verified_line(judgement: &Judgement) -> String {
         );
     let level = judgement.verdict.level();
     let why = match level {
-        1 => ": built from source on somebody's own machine, nothing but its key vouches for it",
+        1 => " (a local build: only whoever built it vouches for it)",
         _ => "",
     };
     format!(

@@ -4,7 +4,7 @@
 //! are ignored, but for `externalParameters`, which a policy checks whole
 //! (SLSA v1.2, provenance, "Parsing rules").
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::ResourceDescriptor;
@@ -34,13 +34,21 @@ pub struct BuildDefinition {
     /// The URI of the text that says how to read the parameters.
     pub build_type: String,
     /// What the one who asked for the build chose.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub external_parameters: Map<String, Value>,
     /// What the platform chose.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_empty",
+        skip_serializing_if = "Map::is_empty"
+    )]
     pub internal_parameters: Map<String, Value>,
     /// What went in: sources, toolchains, modules.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub resolved_dependencies: Vec<ResourceDescriptor>,
 }
 
@@ -54,7 +62,11 @@ pub struct RunDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BuildMetadata>,
     /// What else came out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_empty",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub byproducts: Vec<ResourceDescriptor>,
 }
 
@@ -64,7 +76,11 @@ pub struct Builder {
     /// Its URI: the transitive closure of what is trusted to run the build.
     pub id: String,
     /// Versions of its parts.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_empty",
+        skip_serializing_if = "Map::is_empty"
+    )]
     pub version: Map<String, Value>,
 }
 
@@ -81,4 +97,35 @@ pub struct BuildMetadata {
     /// The end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_on: Option<String>,
+}
+
+/// Null is what some languages write for an empty list.
+pub(super) fn null_as_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_as_good_as_nothing() {
+        let read: Provenance = serde_json::from_value(serde_json::json!({
+            "buildDefinition": {
+                "buildType": "t", "externalParameters": null, "internalParameters": null,
+                "resolvedDependencies": [{"digest": null, "annotations": null}],
+            },
+            "runDetails": {"builder": {"id": "b", "version": null}, "byproducts": null},
+        }))
+        .unwrap();
+        assert_eq!(
+            read.build_definition.resolved_dependencies,
+            [ResourceDescriptor::default()]
+        );
+        assert!(read.run_details.byproducts.is_empty());
+    }
 }

@@ -121,11 +121,15 @@ struct Genuine {
     times: Vec<SystemTime>,
 }
 
+/// The digest by which the Sigstore client compares: SHA-256, unless only a
+/// SHA-512 can fit.
 fn digest_to_check(artifact: &Artifact, statement: &Statement) -> Result<Digest, VerifyError> {
-    if statement.wants_sha512() {
-        return artifact.sha512().cloned().ok_or(VerifyError::NeedsSha512);
+    let sha256 = artifact.sha256();
+    let named = statement.subject_digests().contains(sha256);
+    if named || !statement.wants_sha512() {
+        return Ok(sha256.clone());
     }
-    Ok(artifact.sha256().clone())
+    artifact.sha512().cloned().ok_or(VerifyError::NeedsSha512)
 }
 
 fn by_key(
