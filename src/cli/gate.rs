@@ -20,12 +20,12 @@ use super::ui;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct GateArgs {
     /// A file with evidence: a Sigstore bundle, or one per line; may be repeated
-    /// [default: MODULE.sigstore.json or MODULE.sigstore.jsonl beside the file]
+    /// [default: FILE.sigstore.json and FILE.sigstore.jsonl beside the file]
     #[arg(long = "bundle", value_name = "FILE", help_heading = "Evidence")]
     pub(super) bundles: Vec<PathBuf>,
 
     /// The policy that decides [default: `prov.toml` at the root of the
-    /// repository, else the one built in]
+    /// repository; `prov dev` has one of its own]
     #[arg(
         long,
         value_name = "FILE",
