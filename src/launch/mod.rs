@@ -43,6 +43,7 @@ pub use guest::{Access, Connect, Guest, Input, Output, Sink};
 use crate::artifact::ArtifactError;
 use crate::policy::Attested;
 use cache::Key;
+use guest::Directory;
 use output::Capture;
 use wasi::Host;
 
@@ -240,12 +241,12 @@ pub enum LaunchError {
         reason: String,
     },
     /// A directory that the guest should have can't be opened.
-    #[error("cannot open the directory {} for the guest: {reason}", path.display())]
+    #[error("cannot open the directory {} for the guest", path.display())]
     Directory {
         /// The directory on the host.
         path: PathBuf,
         /// What the system said.
-        reason: String,
+        source: io::Error,
     },
     /// Its sockets or its input and output could not be set up.
     #[error("cannot set up the guest's input and output")]
@@ -290,16 +291,26 @@ fn host(guest: Guest) -> Result<(Host, Option<Capture>), LaunchError> {
     // Directories take this setting over, so it comes first.
     wasi.allow_blocking_current_thread(true);
     wasi.args(&guest.args).envs(&guest.env);
-    for directory in guest.directories {
-        let access = match directory.access {
+    let mut directories = Vec::new();
+    for Directory {
+        host,
+        guest,
+        access,
+    } in guest.directories
+    {
+        let access = match access {
             Access::ReadOnly => FsPerms::ReadOnly,
             Access::ReadWrite => FsPerms::ReadWrite,
         };
-        wasi.preopened_dir(&directory.host, directory.guest, access)
-            .map_err(|error| LaunchError::Directory {
-                path: directory.host,
-                reason: format!("{error:#}"),
-            })?;
+        let opened = wasi
+            .preopened_dir(&host, guest, access)
+            .map_err(io::Error::other)
+            .and_then(|_| File::open(&host));
+        match opened {
+            Ok(file) if access == FsPerms::ReadWrite => directories.push(file),
+            Ok(_) => {}
+            Err(source) => return Err(LaunchError::Directory { path: host, source }),
+        }
     }
     let mut input = None;
     if guest.input == Input::Inherit {
@@ -326,6 +337,7 @@ fn host(guest: Guest) -> Result<(Host, Option<Capture>), LaunchError> {
         .build();
     let mut host = Host::new(wasi.build_p1(), limits);
     host.input = input;
+    host.directories = directories;
     host.connects = guest.connect == Connect::Allowed;
     for end in guest.sockets {
         // As other hosts do: a pre-opened socket does not block.

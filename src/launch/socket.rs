@@ -93,8 +93,17 @@ pub(super) struct Socket {
     /// Taken and not yet sent: the bytes from `sent` on.
     owed: Vec<u8>,
     sent: usize,
-    /// Shut down for writing once nothing is owed.
-    closes: bool,
+    writing: Writing,
+}
+
+/// Whether the guest may still write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// Not any more; the host is told once nothing is owed.
+    Closing,
+    /// Nor may the host.
+    Closed,
 }
 
 impl Socket {
@@ -107,7 +116,7 @@ impl Socket {
             failed: None,
             owed: Vec::new(),
             sent: 0,
-            closes: false,
+            writing: Writing::Open,
         }
     }
 
@@ -135,7 +144,8 @@ impl Socket {
         }
         self.owed.clear();
         self.sent = 0;
-        if mem::take(&mut self.closes) {
+        if self.writing == Writing::Closing {
+            self.writing = Writing::Closed;
             // Fails when the peer is gone, who then needs it no more.
             let _ = self.end.shutdown(Shutdown::Write);
         }
@@ -189,7 +199,7 @@ impl Socket {
         if let End::Listener(_) = self.end {
             return Err(Errno::NotConn);
         }
-        if self.closes {
+        if self.writing != Writing::Open {
             return Err(Errno::Pipe);
         }
         if self.failed.is_none() && buffers.total() > self.room() {
@@ -239,12 +249,16 @@ impl Socket {
 
     /// Shuts down, for writing only after what is owed was sent.
     pub(super) fn shutdown(&mut self, how: Shutdown) -> Result<(), Errno> {
-        if self.owes() == 0 {
-            return Ok(self.end.shutdown(how)?);
-        }
-        self.closes |= how != Shutdown::Read;
         if how != Shutdown::Write {
             self.end.shutdown(Shutdown::Read)?;
+        }
+        if how != Shutdown::Read && self.writing == Writing::Open {
+            if self.owes() > 0 {
+                self.writing = Writing::Closing;
+            } else {
+                self.end.shutdown(Shutdown::Write)?;
+                self.writing = Writing::Closed;
+            }
         }
         Ok(())
     }

@@ -5,7 +5,9 @@
 //! thread, where blocking is allowed. So they are polled once, and no async
 //! runtime is needed.
 
+use std::fs::File;
 use std::future::Future;
+use std::io;
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::pin;
@@ -45,6 +47,8 @@ pub(super) struct Host {
     pub(super) sockets: Sockets,
     /// The host's standard input, where the guest has it.
     pub(super) input: Option<OwnedFd>,
+    /// The directories that the guest may write to.
+    pub(super) directories: Vec<File>,
     /// Whether the guest may open connections.
     pub(super) connects: bool,
     /// How much memory it may have.
@@ -60,6 +64,7 @@ impl Host {
             wasi,
             sockets: Sockets::default(),
             input: None,
+            directories: Vec::new(),
             connects: false,
             limits,
             poller: Poller::default(),
@@ -158,14 +163,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
         }
         at_once {
             fd_advise(a: i32, b: i64, c: i64, d: i32);
-            fd_datasync(a: i32);
             fd_filestat_set_size(a: i32, b: i64);
             fd_filestat_set_times(a: i32, b: i64, c: i64, d: i32);
             fd_pread(a: i32, b: i32, c: i32, d: i64, e: i32);
             fd_pwrite(a: i32, b: i32, c: i32, d: i64, e: i32);
             fd_readdir(a: i32, b: i32, c: i32, d: i64, e: i32);
             fd_seek(a: i32, b: i64, c: i32, d: i32);
-            fd_sync(a: i32);
             path_create_directory(a: i32, b: i32, c: i32);
             path_filestat_get(a: i32, b: i32, c: i32, d: i32, e: i32);
             path_filestat_set_times(a: i32, b: i32, c: i32, d: i32, e: i64, f: i64, g: i32);
@@ -207,6 +210,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
             sock_resolve(name: u32, length: u32, out: u32);
         }
     );
+    for name in ["fd_sync", "fd_datasync"] {
+        linker.func_wrap(P1, name, |mut guest: Guest<'_>, fd: i32| {
+            let (memory, host) = parts(&mut guest)?;
+            sync(memory, host, fd)
+        })?;
+    }
     linker.func_wrap(P1, "proc_exit", |code: i32| -> Result<()> {
         Err(I32Exit(code).into())
     })?;
@@ -274,15 +283,38 @@ fn fd_renumber(memory: &mut [u8], host: &mut Host, from: u32, to: u32) -> Result
         (false, false) => {
             let (from, to) = (from.cast_signed(), to.cast_signed());
             let mut memory = GuestMemory::Unshared(memory);
-            let call = wasi::fd_renumber(host.files(), &mut memory, from, to);
-            match poll_noop(pin!(call)) {
-                Some(Ok(0)) => Ok(()),
+            match at_once(wasi::fd_renumber(host.files(), &mut memory, from, to)) {
+                Ok(0) => Ok(()),
                 _ => Err(Errno::BadF),
             }
         }
         // The two tables can't hold each other's.
         _ => Err(Errno::NotSup),
     }
+}
+
+/// wasmtime-wasi syncs files but no directories, which databases do after a
+/// rename. Which directory it is it keeps to itself, so their whole file
+/// systems are synced: that is rare, and a promise of safety that is not kept
+/// would be worse than a slow one.
+fn sync(memory: &mut [u8], host: &mut Host, fd: i32) -> Result<i32> {
+    let mut memory = GuestMemory::Unshared(memory);
+    let result = at_once(wasi::fd_sync(host.files(), &mut memory, fd))?;
+    if result != Errno::BadF as i32 || filetype(&mut host.wasi, fd) != Ok(FILETYPE_DIRECTORY) {
+        return Ok(result);
+    }
+    let synced = host.directories.iter().try_for_each(sync_file_system);
+    Ok(answer(synced.map_err(Errno::from)))
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(directory: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(directory)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(directory: &File) -> io::Result<()> {
+    directory.sync_all()
 }
 
 fn clock_time_get(memory: &mut [u8], _: &mut Host, id: u32, _: u64, out: u32) -> Result<(), Errno> {
@@ -317,22 +349,25 @@ fn poll_oneoff(
     write_u32(memory, out, events)
 }
 
-/// Asks wasmtime-wasi what a descriptor is.
+/// What a descriptor of wasmtime-wasi is to a poll.
 fn other(files: &mut WasiP1Ctx, fd: u32) -> Result<Other, Errno> {
+    match filetype(files, fd.cast_signed())? {
+        FILETYPE_DIRECTORY | FILETYPE_REGULAR_FILE => Ok(Other::File),
+        _ if fd == 0 => Ok(Other::Input),
+        _ => Ok(Other::File),
+    }
+}
+
+/// Asks wasmtime-wasi for the type of a descriptor.
+fn filetype(files: &mut WasiP1Ctx, fd: i32) -> Result<u8, Errno> {
     // The answer goes to a piece of memory that plays the guest's: room for
     // one `$fdstat`, and for aligning it.
     let mut scratch = [0u8; 24 + 8];
     let at = scratch.as_ptr().align_offset(8);
     let mut memory = GuestMemory::Unshared(&mut scratch);
-    let call = wasi::fd_fdstat_get(files, &mut memory, fd.cast_signed(), at as i32);
-    match poll_noop(pin!(call)) {
-        Some(Ok(0)) => {}
-        _ => return Err(Errno::BadF),
-    }
-    match scratch.get(at) {
-        Some(&(FILETYPE_DIRECTORY | FILETYPE_REGULAR_FILE)) => Ok(Other::File),
-        _ if fd == 0 => Ok(Other::Input),
-        _ => Ok(Other::File),
+    match at_once(wasi::fd_fdstat_get(files, &mut memory, fd, at as i32)) {
+        Ok(0) => scratch.get(at).copied().ok_or(Errno::Io),
+        _ => Err(Errno::BadF),
     }
 }
 
