@@ -161,8 +161,9 @@ impl Args {
         let Some(path) = &self.module else {
             return embedded(&self.gate);
         };
+        let file = files::open(path, "module")?;
         let evidence = self.gate.evidence(path)?;
-        let artifact = Artifact::read(files::name(path), files::open(path, "module")?, MAX_MODULE)
+        let artifact = Artifact::read(files::name(path), file, MAX_MODULE)
             .map_err(|error| Failure::cant_say(reasons(&error)))?;
         Ok((artifact, evidence))
     }

@@ -199,13 +199,16 @@ impl Judgement {
             .with("policy", &self.policy);
         for (origin, error) in &self.rejected {
             failure = failure.with("evidence", format!("{origin}: {}", explain(error)));
+            failure.hint = failure.hint.or_else(|| remedy(error));
         }
-        for finding in self
-            .verdict
-            .findings()
-            .iter()
-            .filter(|finding| finding.outcome == Outcome::Failed)
-        {
+        if self.verified.is_empty() && !self.rejected.is_empty() {
+            // Every rule fails for want of evidence; why there is none was said.
+            return failure;
+        }
+        for finding in self.verdict.findings() {
+            if finding.outcome != Outcome::Failed {
+                continue;
+            }
             let mut text = format!(
                 "{}\nseen {}\nwanted {}",
                 finding.rule.name(),
@@ -216,12 +219,31 @@ impl Judgement {
                 let _ = write!(text, " (line {line} of the policy)");
             }
             failure = failure.with("rule", text);
-            if failure.hint.is_none() {
-                failure.hint = finding.fix.clone();
-            }
+            failure.hint = failure.hint.or_else(|| finding.fix.clone());
         }
         failure
     }
+}
+
+/// What to do about evidence that proved nothing.
+pub(super) fn remedy(error: &VerifyError) -> Option<String> {
+    let text = match error {
+        VerifyError::NotLogged => {
+            "`--insecure-ignore-tlog` accepts that from --key; in a policy, `transparency = \"not-required\"` does"
+        }
+        VerifyError::NoKeyTrusted => {
+            "`--key FILE` trusts a key, or a `[[trust.key]]` in the policy"
+        }
+        VerifyError::OtherKey { .. } => {
+            "`--key FILE` names the signer's public key, if you trust it"
+        }
+        VerifyError::OtherArtifact { .. } => {
+            "`sha256sum FILE` tells which artifact you have; its own bundle is needed"
+        }
+        VerifyError::NoRootTrusted => "`--trusted-root FILE` names the root to check with",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// A reason with the digests that belong to it.

@@ -65,9 +65,9 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let evidence = args.gate.evidence(&args.module)?;
     let name = files::name(&args.module);
     let file = files::open(&args.module, "module")?;
+    let evidence = args.gate.evidence(&args.module)?;
     let artifact = Artifact::read(&name, file, MAX_MODULE)
         .map_err(|error| Failure::cant_say(reasons(&error)))?;
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;

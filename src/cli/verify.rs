@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::artifact::Artifact;
 use crate::policy::{Backing, Finding, Outcome};
+use crate::verify::VerifyError;
 
 use super::error::{Exit, Failure, reasons};
 use super::gate::{self, Fallback, GateArgs, Judgement};
@@ -34,12 +35,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
+    let file = files::open(&args.artifact, "artifact")?;
     let evidence = args.gate.evidence(&args.artifact)?;
     let sha512 = evidence
         .iter()
         .filter_map(|each| each.bundle.unverified_statement().ok())
         .any(|statement| statement.wants_sha512());
-    let file = files::open(&args.artifact, "artifact")?;
     let artifact = Artifact::from_reader(files::name(&args.artifact), file, sha512)
         .map_err(|error| Failure::cant_say(reasons(&error)))?;
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
@@ -67,15 +68,30 @@ fn text(artifact: &Artifact, judgement: &Judgement) -> String {
         format!("  {dim}policy{dim:#}  {}", ui::clean(&judgement.policy)),
         String::new(),
     ];
+    // First what explains the rest: evidence that proves nothing.
+    for (origin, error) in &judgement.rejected {
+        lines.extend(rejected_lines(origin, error));
+    }
     for finding in verdict.findings() {
         lines.extend(finding_lines(finding));
     }
-    for (origin, error) in &judgement.rejected {
-        let reason = ui::clean(&gate::explain(error)).replace('\n', "\n      ");
-        lines.push(format!("{dim}-{dim:#} {}: {reason}", ui::clean(origin)));
-    }
     lines.push(String::new());
     lines.join("\n")
+}
+
+fn rejected_lines(origin: &str, error: &VerifyError) -> Vec<String> {
+    let (style, dim) = (ui::WARNING, ui::DIM);
+    let reason = ui::clean(&gate::explain(error));
+    let mut lines = vec![format!(
+        "{style}!{style:#} {:<24} {}",
+        "evidence",
+        ui::clean(origin)
+    )];
+    lines.extend(reason.lines().map(|line| format!("  {:<24} {line}", "")));
+    if let Some(remedy) = gate::remedy(error) {
+        lines.push(format!("  {:<24} {dim}hint:{dim:#} {remedy}", ""));
+    }
+    lines
 }
 
 fn finding_lines(finding: &Finding) -> Vec<String> {

@@ -155,7 +155,7 @@ impl Policy {
             Some(each) if !needed => signer(each.evidence.signer(), &each.entry),
             _ => {
                 let seen = match found {
-                    0 => "no evidence at all".to_owned(),
+                    0 => "no genuine evidence".to_owned(),
                     1 => "one statement, and no provenance by a trusted signer".to_owned(),
                     many => format!("{many} statements, and no provenance by a trusted signer"),
                 };
