@@ -124,7 +124,7 @@ fn log_to_stderr(verbose: u8) {
     };
     let _ = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(|| anstream::stderr())
+        .with_writer(anstream::stderr)
         .without_time()
         .with_target(false)
         .try_init();

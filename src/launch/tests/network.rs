@@ -140,7 +140,7 @@ fn a_server_answers() {
 
 #[test]
 fn a_megabyte_comes_back_whole() {
-    let sent: Vec<u8> = (0..1u32 << 20).map(|i| (i * 7 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..1u32 << 20).map(|i| ((i * 7) >> 3) as u8).collect();
     let (code, back) = serve(&echo(1), Guest::new(), |address| {
         let mut client = TcpStream::connect(address).unwrap();
         let mut writer = client.try_clone().unwrap();
@@ -457,9 +457,8 @@ fn hostile_pointers_are_answered_with_a_fault() {
         format!("(call $clock_time_get (i32.const 0) (i64.const 0) {wild})"),
         format!("(call $poll_oneoff {wild} (i32.const 0) (i32.const 1) (i32.const 16))"),
         format!("(call $poll_oneoff (i32.const 0) {wild} (i32.const 1) (i32.const 16))"),
-        format!(
-            "(call $poll_oneoff (i32.const 0) (i32.const 0) (i32.const 200000) (i32.const 16))"
-        ),
+        "(call $poll_oneoff (i32.const 0) (i32.const 0) (i32.const 200000) (i32.const 16))"
+            .to_owned(),
         format!("(call $poll_oneoff (i32.const 0) (i32.const 0) (i32.const 1) {wild})"),
     ];
     for call in calls {

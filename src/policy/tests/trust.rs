@@ -129,7 +129,8 @@ fn another_subject_counts_for_nothing() {
 
 #[test]
 fn levels_and_why_not_the_next() {
-    let cases: [(fn(&mut Scene), u8, &str); 7] = [
+    type Change = fn(&mut Scene);
+    let cases: [(Change, u8, &str); 7] = [
         (|_| {}, 3, ""),
         (
             |s| s.replace("level = 3\nrunner", "level = 2\nrunner"),
