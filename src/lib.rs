@@ -18,6 +18,8 @@
 
 pub mod artifact;
 pub mod bundle;
+// Without the launcher some of its words are not said.
+#[cfg_attr(not(feature = "launch"), allow(dead_code))]
 pub mod cli;
 pub mod json;
 pub mod key;
