@@ -136,7 +136,7 @@ pub(super) fn run(args: Args, verbose: u8) -> CommandResult {
         addresses,
         lock: _lock,
     } = bound;
-    let log = Log::new(verbose > 0);
+    let log = Log::new(verbose > 0, args.allow_connect);
     let sink = log.clone();
     guest.output(Output::Lines(Box::new(move |line| sink.line(line))));
     let no_line = |error| Failure::cant_say("cannot control the server").with("reason", error);
@@ -338,13 +338,15 @@ fn tell_when_ready(
 #[derive(Clone)]
 struct Log {
     all: bool,
+    may_connect: bool,
     last: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Log {
-    fn new(all: bool) -> Self {
+    fn new(all: bool, may_connect: bool) -> Self {
         Self {
             all,
+            may_connect,
             last: Arc::default(),
         }
     }
@@ -355,6 +357,9 @@ impl Log {
             .any(|mark| line.contains(mark));
         if self.all || wrong {
             ui::say(&ui::clean(line));
+        }
+        if !self.may_connect && line.contains("connect: Permission denied") {
+            ui::hint("`prov dev --allow-connect …` lets the server connect to others");
         }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == LAST_LINES {
@@ -402,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_failed_server_tells_its_reason_and_hint() {
-        let log = Log::new(false);
+        let log = Log::new(false, false);
         for line in [
             "[1] [INF] Starting",
             "nats: port asked for",

@@ -56,6 +56,11 @@ pub(super) fn warn(line: &str) {
     say(&format!("{WARNING}warning:{WARNING:#} {}", clean(line)));
 }
 
+/// What to do about something that was just said.
+pub(super) fn hint(text: &str) {
+    say(&format!("{GOOD}hint:{GOOD:#} {text}"));
+}
+
 /// Data. A reader that went away is an error only to the system.
 pub(super) fn data(text: &str) {
     let mut stdout = anstream::stdout();
