@@ -253,7 +253,7 @@ impl Subscription {
 )]
 fn recycle(mut watched: Vec<PollFd<'_>>) -> Vec<PollFd<'static>> {
     watched.clear();
-    watched.into_iter().filter_map(|_| None).collect()
+    watched.into_iter().map_while(|_| None).collect()
 }
 
 #[cfg(test)]
