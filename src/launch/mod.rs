@@ -9,12 +9,12 @@
 
 mod cache;
 mod clock;
-mod connect;
 mod engine;
 mod errno;
 mod guest;
 mod memory;
 pub mod nats;
+mod net;
 mod output;
 mod poll;
 mod socket;

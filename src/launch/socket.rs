@@ -138,7 +138,12 @@ impl Socket {
                 Ok(count) => self.sent += count,
                 Err(error) => match Errno::from(error) {
                     Errno::Again => return false,
-                    errno => self.failed = Some(errno),
+                    errno => {
+                        self.failed = Some(errno);
+                        // Bytes are lost, so the connection is worth nothing
+                        // to either side; and a read must not wait any more.
+                        let _ = self.end.shutdown(Shutdown::Both);
+                    }
                 },
             }
         }

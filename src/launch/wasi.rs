@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::pin;
 
@@ -19,9 +19,9 @@ use wasmtime_wasi::runtime::poll_noop;
 use wiggle::GuestMemory;
 
 use super::clock;
-use super::connect;
 use super::errno::{Errno, answer};
-use super::memory::{Buffers, array, bytes, write, write_u32};
+use super::memory::{Buffers, write, write_u32};
+use super::net::{sock_addr, sock_connect, sock_error, sock_resolve};
 use super::poll::{Other, Poller};
 use super::sockets::Sockets;
 
@@ -429,64 +429,4 @@ fn sock_shutdown(_: &mut [u8], host: &mut Host, fd: u32, how: u32) -> Result<(),
         _ => return Err(Errno::Inval),
     };
     host.sockets.shutdown(fd, how)
-}
-
-/// An address of `prov_net`: 16 bytes of IPv6, or IPv4 mapped into it, and
-/// the port in network order.
-fn sock_addr(
-    memory: &mut [u8],
-    host: &mut Host,
-    fd: u32,
-    peer: u32,
-    out: u32,
-) -> Result<(), Errno> {
-    let address = host.sockets.address(fd, peer == 1)?;
-    let mut raw = [0; 18];
-    raw[..16].copy_from_slice(&octets(address));
-    raw[16..].copy_from_slice(&address.port().to_be_bytes());
-    write(memory, out, &raw)
-}
-
-fn sock_connect(memory: &mut [u8], host: &mut Host, address: u32, out: u32) -> Result<(), Errno> {
-    if !host.connects {
-        return Err(Errno::Acces);
-    }
-    write_u32(memory, out, 0)?;
-    let raw: [u8; 18] = array(memory, address)?;
-    let [ip @ .., high, low] = raw;
-    let ip = Ipv6Addr::from(ip).to_canonical();
-    let end = connect::start(SocketAddr::new(ip, u16::from_be_bytes([high, low])))?;
-    let fd = host.sockets.add(end, false)?;
-    write_u32(memory, out, fd)
-}
-
-fn sock_error(_: &mut [u8], host: &mut Host, fd: u32) -> Result<(), Errno> {
-    host.sockets.error(fd)
-}
-
-/// The guest waits for the host's resolver, as it would for its own.
-fn sock_resolve(
-    memory: &mut [u8],
-    host: &mut Host,
-    name: u32,
-    length: u32,
-    out: u32,
-) -> Result<(), Errno> {
-    if !host.connects {
-        return Err(Errno::Acces);
-    }
-    let name = std::str::from_utf8(bytes(memory, name, length)?).map_err(|_| Errno::Inval)?;
-    let address = (name, 0)
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next())
-        .ok_or(Errno::NoEnt)?;
-    write(memory, out, &octets(address))
-}
-
-fn octets(address: SocketAddr) -> [u8; 16] {
-    match address {
-        SocketAddr::V4(v4) => v4.ip().to_ipv6_mapped().octets(),
-        SocketAddr::V6(v6) => v6.ip().octets(),
-    }
 }
