@@ -1,0 +1,86 @@
+//! From a signature to a running guest: the whole road, with nothing left out.
+//! What guests can do is tested beside the code, in `src/launch/tests`.
+#![cfg(feature = "launch")]
+
+use std::time::SystemTime;
+
+use prov::artifact::Artifact;
+use prov::bundle::{Bundle, Evidence};
+use prov::key::PublicKey;
+use prov::launch::{Cache, Exit, Guest, prepare, run};
+use prov::policy::{Attested, Policy};
+use prov::statement::{PAYLOAD_TYPE, ResourceDescriptor, SLSA_PROVENANCE_V1, Statement, slsa};
+use prov::verify::{self, Transparency, Trust};
+use sigstore_bundle::{BundleV03, VerificationMaterialV03};
+use sigstore_crypto::KeyPair;
+use sigstore_types::bundle::SignatureContent;
+use sigstore_types::dsse::pae;
+use sigstore_types::{DsseEnvelope, DsseSignature, KeyId, PayloadBytes};
+
+/// A command that ends with the code 7.
+const SEVEN: &str = r#"(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (call $exit (i32.const 7))))"#;
+
+fn attest(artifact: &Artifact, pair: &KeyPair) -> Evidence {
+    let statement = Statement::new(
+        vec![ResourceDescriptor::of(artifact)],
+        SLSA_PROVENANCE_V1,
+        serde_json::json!({
+            "buildDefinition": {"buildType": slsa::LOCAL_BUILD_TYPE, "externalParameters": {}},
+            "runDetails": {"builder": {"id": slsa::LOCAL_BUILDER}},
+        }),
+    );
+    let payload = statement.to_bytes().unwrap();
+    let signature = pair.sign(&pae(PAYLOAD_TYPE, &payload)).unwrap();
+    let envelope = DsseEnvelope::new(
+        PAYLOAD_TYPE.to_owned(),
+        PayloadBytes::new(payload),
+        DsseSignature::new(signature, KeyId::default()),
+    );
+    let bundle = BundleV03::new(
+        VerificationMaterialV03::PublicKey { hint: "x".into() },
+        SignatureContent::DsseEnvelope(envelope),
+    );
+    let json = bundle.into_bundle().to_json().unwrap();
+    Evidence {
+        origin: "seven.wasm.prov.json".into(),
+        bundle: Bundle::parse(json.as_bytes()).unwrap(),
+    }
+}
+
+/// Goes through verify and policy, as every command does.
+fn admit(artifact: Artifact) -> Attested {
+    let pair = KeyPair::generate_ecdsa_p256().unwrap();
+    let public = PublicKey::from_der(pair.public_key_der().unwrap().as_bytes()).unwrap();
+    let policy = Policy::for_key(public, Transparency::NotRequired);
+    let trust = Trust::keys(policy.trusted_keys());
+    let verified = verify::statement(&artifact, &attest(&artifact, &pair), &trust).unwrap();
+    let verdict = policy.judge(&artifact, &[verified], SystemTime::now());
+    verdict.admit(artifact).unwrap()
+}
+
+fn seven() -> Attested {
+    admit(Artifact::from_bytes(
+        "seven.wasm",
+        wat::parse_str(SEVEN).unwrap(),
+    ))
+}
+
+#[test]
+fn what_a_policy_admits_runs() {
+    let exit = run(seven(), Guest::new(), None, &mut |_| {}).unwrap();
+    assert_eq!(exit, Exit { code: 7 });
+}
+
+#[test]
+fn and_starts_from_the_cache_the_next_time() {
+    let home = tempfile::tempdir().unwrap();
+    let cache = Cache::new(home.path().join("cache"), home.path().join("state/secret"));
+    for compiled in [true, false] {
+        let prepared = prepare(seven(), Some(&cache), &mut |_| {}).unwrap();
+        assert_eq!(prepared.was_compiled(), compiled);
+        assert_eq!(prepared.run(Guest::new()).unwrap(), Exit { code: 7 });
+    }
+}
