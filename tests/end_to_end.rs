@@ -23,6 +23,15 @@ async fn connect(server: &Server) -> Client {
     async_nats::connect(server.url()).await.unwrap()
 }
 
+/// Waits until the server has seen all that `client` sent: it answers each
+/// client in order, and a flush only reaches the socket.
+async fn settle(client: &Client) {
+    let inbox = client.new_inbox();
+    let mut echo = client.subscribe(inbox.clone()).await.unwrap();
+    client.publish(inbox, "".into()).await.unwrap();
+    soon(echo.next()).await.unwrap();
+}
+
 /// Waits, but not for ever.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("nothing came")
@@ -36,7 +45,7 @@ async fn messages_reach_subscribers_queues_and_responders() {
     let mut all = client.subscribe("news.>").await.unwrap();
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Color", "green");
-    client.flush().await.unwrap();
+    settle(&client).await;
     other
         .publish_with_headers("news.today", headers, "hello".into())
         .await
@@ -60,8 +69,8 @@ async fn messages_reach_subscribers_queues_and_responders() {
         .queue_subscribe("jobs", "workers".into())
         .await
         .unwrap();
-    client.flush().await.unwrap();
-    other.flush().await.unwrap();
+    settle(&client).await;
+    settle(&other).await;
     for _ in 0..100 {
         client.publish("jobs", "x".into()).await.unwrap();
     }
@@ -75,7 +84,7 @@ async fn messages_reach_subscribers_queues_and_responders() {
     }
 
     let mut questions = other.subscribe("double").await.unwrap();
-    other.flush().await.unwrap();
+    settle(&other).await;
     let responder = other.clone();
     tokio::spawn(async move {
         while let Some(question) = questions.next().await {
@@ -96,7 +105,7 @@ async fn a_megabyte_and_two_hundred_clients() {
     let server = Server::start(&["--ephemeral"]);
     let client = connect(&server).await;
     let mut subscription = client.subscribe("big").await.unwrap();
-    client.flush().await.unwrap();
+    settle(&client).await;
     let payload = vec![7u8; 1 << 20];
     client.publish("big", payload.clone().into()).await.unwrap();
     assert_eq!(soon(subscription.next()).await.unwrap().payload, payload);
@@ -105,7 +114,7 @@ async fn a_megabyte_and_two_hundred_clients() {
     for _ in 0..200 {
         let client = connect(&server).await;
         let subscription = client.subscribe("all").await.unwrap();
-        client.flush().await.unwrap();
+        settle(&client).await;
         clients.push((client, subscription));
     }
     client.publish("all", "x".into()).await.unwrap();
@@ -298,7 +307,7 @@ async fn leaf_nodes_join_when_they_may_connect() {
     let leaf = Server::start(&["--ephemeral", "--nats-config", config, "--allow-connect"]);
     let (here, there) = (connect(&leaf).await, connect(&hub).await);
     let mut inbox = there.subscribe("from.leaf").await.unwrap();
-    there.flush().await.unwrap();
+    settle(&there).await;
     // The interest crosses a moment after the leaf has joined.
     let crossed = async {
         loop {
