@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use etcetera::app_strategy::AppStrategy as _;
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -226,7 +227,7 @@ impl Site {
         let data = match (&args.data, &ephemeral) {
             (Some(data), _) => data.clone(),
             (None, Some(dir)) => dir.path().to_owned(),
-            (None, None) => launcher::folders()?.data_local_dir().join("nats"),
+            (None, None) => launcher::folders()?.in_data_dir("nats"),
         };
         let server = Server {
             listen: args.listen,

@@ -4,7 +4,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use directories::ProjectDirs;
+use etcetera::app_strategy::{AppStrategy as _, AppStrategyArgs, Xdg};
 
 use crate::launch::{Cache, Event, LaunchError, Prepared, prepare};
 use crate::policy::Attested;
@@ -15,11 +15,15 @@ use super::ui::{self, Progress};
 /// Set for a process that was started anew because it compiled.
 const COMPILED: &str = "PROV_COMPILED";
 
-/// Where prov keeps things for this user.
-pub(super) fn folders() -> Result<ProjectDirs, Failure> {
-    ProjectDirs::from("", "", "prov").ok_or_else(|| {
+/// Where prov keeps things for this user: the XDG base directories.
+pub(super) fn folders() -> Result<Xdg, Failure> {
+    Xdg::new(AppStrategyArgs {
+        app_name: "prov".to_owned(),
+        ..AppStrategyArgs::default()
+    })
+    .map_err(|error| {
         Failure::cant_say("cannot tell this user's home directory")
-            .with("seen", "`HOME` is not set")
+            .with("reason", error)
             .hint("`HOME=/path/to/home prov …` says where it is")
     })
 }
@@ -28,8 +32,8 @@ pub(super) fn folders() -> Result<ProjectDirs, Failure> {
 pub(super) fn ready(attested: Attested) -> Result<Prepared, Failure> {
     let folders = folders()?;
     let cache = Cache::new(
-        folders.cache_dir().join("compiled"),
-        folders.data_local_dir().join("cache.key"),
+        folders.in_cache_dir("compiled"),
+        folders.in_data_dir("cache.key"),
     );
     let name = attested.name().to_owned();
     let mut progress = None;
