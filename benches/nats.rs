@@ -179,8 +179,9 @@ impl Bench {
         command
             .env("HOME", &self.home)
             .env("XDG_CONFIG_HOME", self.home.join("config"))
-            .args(["bench", "--no-progress", "-s", &server.url()])
+            .args(["bench", "-s", &server.url()])
             .args(arguments)
+            .arg("--no-progress")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
