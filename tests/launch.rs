@@ -1,6 +1,7 @@
 //! From a signature to a running guest: the whole road, with nothing left out.
 //! What guests can do is tested beside the code, in `src/launch/tests`.
 #![cfg(feature = "launch")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
 
 use std::time::SystemTime;
 

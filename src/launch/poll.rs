@@ -247,10 +247,6 @@ impl Subscription {
 
 /// The memory of a list, without what it borrowed. Nothing is copied: the
 /// standard library collects this in place.
-#[expect(
-    clippy::unnecessary_filter_map,
-    reason = "a plain filter would keep the lifetime"
-)]
 fn recycle(mut watched: Vec<PollFd<'_>>) -> Vec<PollFd<'static>> {
     watched.clear();
     watched.into_iter().map_while(|_| None).collect()

@@ -1,0 +1,507 @@
+//! How the program answers: arguments, exit codes, words.
+//!
+//! The help texts are `tests/cli/*.toml`; write them anew with
+//! `TRYCMD=overwrite cargo test --test cli help_texts`. Everything else runs in a
+//! folder that has what the cases name.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::OnceLock;
+
+mod support;
+
+use support::prov;
+
+const HELLO: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "hello\n")
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 8))
+    (i32.store (i32.const 4) (i32.const 6))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
+
+const MODULES: &[(&str, &str)] = &[
+    ("hello.wasm", HELLO),
+    (
+        "three.wasm",
+        r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+           (memory (export "memory") 1)
+           (func (export "_start") (call $exit (i32.const 3))))"#,
+    ),
+    (
+        "trap.wasm",
+        r#"(module (memory (export "memory") 1) (func (export "_start") unreachable))"#,
+    ),
+    ("library.wasm", r#"(module (memory (export "memory") 1))"#),
+    (
+        "stranger.wasm",
+        r#"(module (import "env" "secret" (func)) (memory (export "memory") 1) (func (export "_start")))"#,
+    ),
+    ("component.wasm", "(component)"),
+];
+
+/// A folder with everything that the cases name, made once.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, wat) in MODULES {
+            fs::write(folder.join(name), wat::parse_str(wat).unwrap()).unwrap();
+        }
+        fs::write(folder.join("text.wasm"), "hello").unwrap();
+        let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/keys");
+        for (from, to) in [("p256", "mine"), ("ed25519", "other")] {
+            for ending in ["key", "pub"] {
+                let to = folder.join(format!("{to}.{ending}"));
+                fs::copy(keys.join(format!("{from}.{ending}")), &to).unwrap();
+                private(&to);
+            }
+        }
+        let names = MODULES.iter().map(|(name, _)| *name);
+        for name in names.chain(["text.wasm"]) {
+            let output = run(&folder, &["attest", name, "--key", "mine.key"]);
+            assert!(output.status.success(), "{}", said(&output));
+        }
+        let bundle = fs::read(folder.join("hello.wasm.sigstore.jsonl")).unwrap();
+        fs::write(folder.join("truncated.json"), &bundle[..bundle.len() / 2]).unwrap();
+        fs::write(
+            folder.join("open.key"),
+            fs::read(folder.join("mine.key")).unwrap(),
+        )
+        .unwrap();
+        fs::write(folder.join("lonely.wasm"), "x").unwrap();
+        fs::write(folder.join("mine.toml"), POLICY).unwrap();
+        fs::write(
+            folder.join("typo.toml"),
+            POLICY.replace("min-level", "min-levle"),
+        )
+        .unwrap();
+        fs::create_dir(folder.join("folder")).unwrap();
+        folder
+    })
+}
+
+const POLICY: &str = r#"schema = "prov.policy/v1"
+name = "mine"
+
+[[trust.key]]
+name = "my key"
+public-key-file = "mine.pub"
+transparency = "not-required"
+
+[build]
+min-level = 1
+"#;
+
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    prov().args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+#[test]
+fn help_texts() {
+    let cases = trycmd::TestCases::new();
+    cases.register_bin("prov", Path::new(env!("CARGO_BIN_EXE_prov")));
+    // The width of help is that of the terminal.
+    cases.env("COLUMNS", "100").case("tests/cli/*.toml");
+}
+
+/// Each command's exit codes, and one word that its answer must have.
+#[test]
+fn exit_codes_and_words() {
+    let trust = ["--key", "mine.pub", "--insecure-ignore-tlog"];
+    let cases: &[(&[&str], bool, i32, &str)] = &[
+        // Usage is a can't say.
+        (&[], false, 2, "Usage"),
+        (&["frobnicate"], false, 2, "unrecognized"),
+        (&["--help"], false, 0, "Exit codes"),
+        (&["--version"], false, 0, "prov "),
+        (&["verify", "hello.wasm"], true, 0, "verified hello.wasm"),
+        (
+            &["verify", "hello.wasm", "--policy", "mine.toml"],
+            false,
+            0,
+            "SLSA Build L1",
+        ),
+        (
+            &["verify", "hello.wasm", "--format", "json"],
+            true,
+            0,
+            "\"schema\": \"prov.verify/v1\"",
+        ),
+        (
+            &["verify", "hello.wasm", "--key", "mine.pub"],
+            false,
+            1,
+            "stands in no transparency log",
+        ),
+        (
+            &[
+                "verify",
+                "hello.wasm",
+                "--key",
+                "other.pub",
+                "--insecure-ignore-tlog",
+            ],
+            false,
+            1,
+            "not by a trusted key",
+        ),
+        (
+            &[
+                "verify",
+                "three.wasm",
+                "--bundle",
+                "hello.wasm.sigstore.jsonl",
+            ],
+            true,
+            1,
+            "another artifact",
+        ),
+        (&["verify", "lonely.wasm"], true, 1, "no evidence about"),
+        (
+            &["verify", "missing.wasm"],
+            true,
+            2,
+            "cannot read the artifact",
+        ),
+        (&["verify", "folder"], true, 2, "is a folder"),
+        (
+            &["verify", "hello.wasm", "--bundle", "truncated.json"],
+            true,
+            2,
+            "not a readable bundle",
+        ),
+        (
+            &["verify", "hello.wasm", "--bundle", "missing.json"],
+            true,
+            2,
+            "cannot read the bundle",
+        ),
+        (
+            &["verify", "hello.wasm", "--key", "mine.key"],
+            false,
+            2,
+            "this is a private key",
+        ),
+        (
+            &["verify", "hello.wasm", "--policy", "typo.toml"],
+            false,
+            2,
+            "min-levle",
+        ),
+        (
+            &["verify", "hello.wasm", "--policy", "missing.toml"],
+            false,
+            2,
+            "cannot read the policy",
+        ),
+        (
+            &["verify", "hello.wasm", "--trusted-root", "mine.toml"],
+            true,
+            2,
+            "cannot use the trusted root",
+        ),
+        (&["run", "hello.wasm"], true, 0, "hello\n"),
+        (&["run", "three.wasm"], true, 3, ""),
+        (
+            &[
+                "run",
+                "hello.wasm",
+                "--key",
+                "other.pub",
+                "--insecure-ignore-tlog",
+            ],
+            false,
+            1,
+            "was refused",
+        ),
+        (&["run", "trap.wasm"], true, 2, "unreachable"),
+        (&["run", "library.wasm"], true, 2, "no function `_start`"),
+        (&["run", "stranger.wasm"], true, 2, "`env.secret`"),
+        (
+            &["run", "component.wasm"],
+            true,
+            2,
+            "is a WebAssembly component",
+        ),
+        (
+            &["run", "text.wasm"],
+            true,
+            2,
+            "is not a WebAssembly module",
+        ),
+        (
+            &["run", "hello.wasm", "--dir", "missing"],
+            true,
+            2,
+            "missing",
+        ),
+        (
+            &["attest", "hello.wasm", "--key", "mine.key"],
+            false,
+            2,
+            "already there",
+        ),
+        (
+            &["attest", "missing.wasm", "--key", "mine.key"],
+            false,
+            2,
+            "cannot read the artifact",
+        ),
+        (
+            &["attest", "lonely.wasm", "--key", "mine.pub"],
+            false,
+            2,
+            "this is a public key",
+        ),
+        (
+            &[
+                "attest",
+                "lonely.wasm",
+                "--key",
+                "mine.key",
+                "--parameter",
+                "x",
+            ],
+            false,
+            2,
+            "KEY=VALUE",
+        ),
+        (&["key", "public", "mine.key"], false, 0, "BEGIN PUBLIC KEY"),
+        (
+            &["key", "public", "text.wasm"],
+            false,
+            2,
+            "not a usable private key",
+        ),
+        (
+            &["key", "generate", "--output", "mine.key"],
+            false,
+            2,
+            "already there",
+        ),
+        (&["policy", "check", "mine.toml"], false, 0, "usable mine"),
+        (&["policy", "check", "typo.toml"], false, 2, "min-level"),
+    ];
+    for (arguments, trusting, code, word) in cases {
+        let mut arguments = arguments.to_vec();
+        if *trusting {
+            arguments.extend(trust);
+        }
+        let output = run(folder(), &arguments);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {said}");
+        assert!(said.contains(word), "{arguments:?} lacks `{word}`: {said}");
+        // stdout is data: what went wrong is talk.
+        if *code == 2 {
+            assert!(output.stdout.is_empty(), "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_private_key_that_others_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let key = folder().join("open.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let output = run(folder(), &["key", "public", "open.key"]);
+    assert!(
+        said(&output).contains("chmod 600 open.key"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn colour_is_obeyed() {
+    let trust = [
+        "--key",
+        "mine.pub",
+        "--insecure-ignore-tlog",
+        "--color",
+        "always",
+    ];
+    let output = run(folder(), &[&["verify", "hello.wasm"][..], &trust].concat());
+    assert!(said(&output).contains("\u{1b}["), "{}", said(&output));
+    let mut command = prov();
+    command.args([
+        "verify",
+        "hello.wasm",
+        "--key",
+        "mine.pub",
+        "--insecure-ignore-tlog",
+    ]);
+    let output = command.current_dir(folder()).output().unwrap();
+    assert!(!said(&output).contains('\u{1b}'), "{}", said(&output));
+}
+
+/// Keys and bundles can be made, and what was made verifies.
+#[test]
+fn a_key_an_attestation_a_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("app.bin"), "app").unwrap();
+    for kind in ["ecdsa-p256", "ed25519"] {
+        let key = ["key", "generate", "--kind", kind, "--force"];
+        assert!(run(folder.path(), &key).status.success());
+        let attest = [
+            "attest",
+            "app.bin",
+            "--key",
+            "prov.key",
+            "--command",
+            "make",
+            "--parameter",
+            "a=b",
+            "--force",
+        ];
+        let output = run(folder.path(), &attest);
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(said(&output).starts_with("sha256:"));
+        let verify = [
+            "verify",
+            "app.bin",
+            "--key",
+            "prov.pub",
+            "--insecure-ignore-tlog",
+        ];
+        assert!(run(folder.path(), &verify).status.success());
+    }
+    let mode = fs::metadata(folder.path().join("prov.key"))
+        .unwrap()
+        .permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+}
+
+/// The examples of each `--help` are what a newcomer types first.
+#[test]
+fn examples_of_every_help_are_understood() {
+    let commands: &[&[&str]] = &[
+        &["dev"],
+        &["run"],
+        &["verify"],
+        &["attest"],
+        &["key", "generate"],
+        &["key", "public"],
+        &["policy", "check"],
+    ];
+    let mut examples = 0;
+    for command in commands {
+        let output = run(folder(), &[command, &["--help"][..]].concat());
+        let help = said(&output);
+        assert!(help.contains("Exit codes:"), "{command:?}");
+        for line in help.lines().filter_map(|line| line.strip_prefix("  prov ")) {
+            examples += 1;
+            check_example(line);
+        }
+    }
+    assert!(examples >= 15, "only {examples} examples");
+}
+
+/// Runs an example in a folder of its own, with `app.wasm` and the like in it.
+/// `prov dev` would run on, so it only has to understand its arguments: end_to_end.rs
+/// has the rest.
+fn check_example(line: &str) {
+    let scratch = tempfile::tempdir().unwrap();
+    let has = |name: &str, from: &str| {
+        fs::copy(folder().join(from), scratch.path().join(name)).unwrap();
+    };
+    has("app.wasm", "hello.wasm");
+    has("prov.key", "mine.key");
+    has("prov.pub", "mine.pub");
+    has("mine.pub", "mine.pub");
+    has("release.toml", "mine.toml");
+    fs::create_dir_all(scratch.path().join("policies")).unwrap();
+    fs::create_dir_all(scratch.path().join("data")).unwrap();
+    has("policies/release.toml", "mine.toml");
+    has("nats.conf", "lonely.wasm");
+    if line.starts_with("key generate") {
+        fs::remove_file(scratch.path().join("prov.key")).unwrap();
+        fs::remove_file(scratch.path().join("prov.pub")).unwrap();
+    }
+    if line.starts_with("attest") {
+        for words in [
+            &["init", "-q"][..],
+            &[
+                "-c",
+                "user.name=t",
+                "-c",
+                "user.email=t@example.com",
+                "commit",
+                "-q",
+                "--allow-empty",
+                "-m",
+                "x",
+            ],
+        ] {
+            let mut git = std::process::Command::new("git");
+            assert!(
+                git.args(words)
+                    .current_dir(&scratch)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        }
+    } else {
+        has("app.wasm.sigstore.jsonl", "hello.wasm.sigstore.jsonl");
+        has("app.sigstore.json", "hello.wasm.sigstore.jsonl");
+    }
+    let mut command = std::process::Command::new("sh");
+    let real = prov();
+    for (name, value) in real.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let program = env!("CARGO_BIN_EXE_prov");
+    let ending = if line.starts_with("dev") {
+        " --data /dev/null"
+    } else {
+        ""
+    };
+    let line = line.replace(" --ephemeral", "");
+    let output = command
+        .args(["-c", &format!("'{program}' {line}{ending}")])
+        .current_dir(&scratch)
+        .output()
+        .unwrap();
+    let wanted = if line.starts_with("dev") {
+        Some(2)
+    } else {
+        Some(0)
+    };
+    assert_eq!(
+        output.status.code(),
+        wanted,
+        "prov {line}: {}",
+        said(&output)
+    );
+    if line.starts_with("dev") {
+        assert!(
+            said(&output).contains("cannot use the data directory"),
+            "{}",
+            said(&output)
+        );
+    }
+}
