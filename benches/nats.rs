@@ -57,7 +57,7 @@ fn main() {
         let ratios = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
-            "| {} | {ours:.2} µs | {theirs:.2} µs | {:.1} |",
+            "| {} | {ours:.2} µs | {theirs:.2} µs | {:.2} |",
             load.name,
             median(ratios)
         );
