@@ -21,5 +21,6 @@ pub mod bundle;
 pub mod json;
 pub mod key;
 pub mod policy;
+pub mod sbom;
 pub mod statement;
 pub mod verify;
