@@ -11,8 +11,10 @@ use std::io;
 
 use crate::json::JsonError;
 
+pub mod cache;
 pub mod component;
 pub mod evidence;
+pub mod folder;
 pub mod inventory;
 pub mod license;
 pub mod merge;
@@ -25,6 +27,7 @@ pub mod tree;
 #[cfg(test)]
 mod judge;
 
+pub use cache::Caches;
 pub use component::{Component, Kind};
 pub use evidence::{Occurrence, Technique};
 pub use inventory::{Inventory, Relation};
@@ -34,7 +37,7 @@ pub use model::{Aggregate, Bom};
 pub use note::{Note, Reason};
 pub use purl::Purl;
 pub use reference::Ref;
-pub use tree::Tree;
+pub use tree::{Selection, Tree};
 
 /// Reads what belongs to one ecosystem in a tree and adds it to the inventory.
 /// It executes nothing and opens no connection.
@@ -103,6 +106,14 @@ pub enum SbomError {
         path: String,
         /// The limit in bytes.
         limit: u64,
+    },
+    /// A glob that is none.
+    #[error("`{glob}` is no glob")]
+    Glob {
+        /// The glob, as it is written.
+        glob: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// More of something than prov takes.
     #[error("more than {limit} {what}")]

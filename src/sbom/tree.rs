@@ -6,25 +6,27 @@
 //! depend on where the folder lies.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
 use ignore::WalkBuilder;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::overrides::OverrideBuilder;
 
 use super::SbomError;
+use super::cache::Caches;
+use super::folder::Folder;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
-use crate::json;
+
+pub use super::folder::MAX_MANIFEST;
 
 /// The most files and folders of one tree.
 pub const MAX_FILES: usize = 1_000_000;
 /// How deep folders may lie in each other.
 pub const MAX_DEPTH: usize = 64;
-/// The largest manifest or lock file, in bytes.
-pub const MAX_MANIFEST: u64 = 64 << 20;
+/// The most globs of one scan.
+pub const MAX_GLOBS: usize = 1_000;
 
 /// Folders whose manifests are nobody's product unless asked for.
 const FIXTURES: &[&str] = &[
@@ -48,21 +50,73 @@ const FIXTURES: &[&str] = &[
     "vendor",
 ];
 
-/// A folder and the files in it.
+/// Which files of a tree count: globs in the syntax of `.gitignore`.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Manifests that are products wherever they lie: under another product, or
+    /// in a folder for tests.
+    pub include: Vec<String>,
+    /// Files and folders that are not looked at.
+    pub exclude: Vec<String>,
+}
+
+/// A folder and the files in it. It reads files as [`Folder`] does.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    root: PathBuf,
+    folder: Folder,
     files: Vec<String>,
     notes: Vec<Note>,
+    include: Gitignore,
+    caches: Caches,
+    single: bool,
+}
+
+impl Deref for Tree {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Tree {
     /// Walks a folder.
     pub fn walk(root: &Path) -> Result<Self, SbomError> {
+        Self::walk_selected(root, &Selection::default())
+    }
+
+    /// Walks a folder, but only what is selected of it.
+    pub fn walk_selected(root: &Path, selection: &Selection) -> Result<Self, SbomError> {
+        if selection.include.len() + selection.exclude.len() > MAX_GLOBS {
+            return Err(SbomError::TooMany {
+                what: "globs",
+                limit: MAX_GLOBS,
+            });
+        }
+        let glob = |glob: &str, source: ignore::Error| SbomError::Glob {
+            glob: glob.to_owned(),
+            source: source.into(),
+        };
+        let mut include = GitignoreBuilder::new("");
+        for each in &selection.include {
+            include
+                .add_line(None, each)
+                .map_err(|error| glob(each, error))?;
+        }
+        let mut exclude = OverrideBuilder::new(root);
+        for each in &selection.exclude {
+            // In an override an exclamation mark is what excludes.
+            exclude
+                .add(&format!("!{each}"))
+                .map_err(|error| glob(each, error))?;
+        }
         let mut tree = Self {
-            root: root.to_owned(),
+            folder: Folder::new(root),
             files: Vec::new(),
             notes: Vec::new(),
+            include: include.build().map_err(|error| glob("", error))?,
+            caches: Caches::default(),
+            single: false,
         };
         // Only what the tree itself says counts: no user's global ignore file
         // and no parent folder may change what a document contains.
@@ -75,6 +129,7 @@ impl Tree {
             .require_git(false)
             .follow_links(false)
             .max_depth(Some(MAX_DEPTH))
+            .overrides(exclude.build().map_err(|error| glob("", error))?)
             .filter_entry(|entry| entry.file_name() != ".git")
             .build();
         for (count, entry) in walk.enumerate() {
@@ -93,6 +148,9 @@ impl Tree {
                         .notes
                         .push(Note::new(path.to_string_lossy(), Reason::OddName)),
                 },
+                Some(kind) if kind.is_symlink() => tree
+                    .notes
+                    .push(Note::new(path.to_string_lossy(), Reason::Link)),
                 _ => {}
             }
         }
@@ -109,15 +167,34 @@ impl Tree {
             });
         };
         Ok(Self {
-            root: path.parent().unwrap_or(Path::new("")).to_owned(),
+            folder: Folder::new(path.parent().unwrap_or(Path::new(""))),
             files: vec![name.to_owned()],
             notes: Vec::new(),
+            include: Gitignore::empty(),
+            caches: Caches::default(),
+            single: true,
         })
+    }
+
+    /// Lets collectors read what package managers keep on this machine.
+    pub fn with_caches(mut self, caches: Caches) -> Self {
+        self.caches = caches;
+        self
+    }
+
+    /// What package managers keep on this machine, as far as the caller says.
+    pub fn caches(&self) -> &Caches {
+        &self.caches
+    }
+
+    /// True when one file is the whole source: it is the product, whatever it is.
+    pub fn is_single_file(&self) -> bool {
+        self.single
     }
 
     fn walk_error(&self, error: ignore::Error) -> SbomError {
         let path = match &error {
-            ignore::Error::WithPath { path, .. } => path.strip_prefix(&self.root).ok(),
+            ignore::Error::WithPath { path, .. } => path.strip_prefix(self.folder.root()).ok(),
             _ => None,
         };
         SbomError::Read {
@@ -161,11 +238,12 @@ impl Tree {
             let above = ancestors(folder)
                 .skip(1)
                 .find_map(|folder| folders.get(folder));
-            let fixture = folder.split('/').any(|part| FIXTURES.contains(&part));
-            if let Some(product) = above {
+            if self.is_included(path) {
+                products.push(path);
+            } else if let Some(product) = above {
                 let product = (*product).to_owned();
                 inventory.note(Note::new(path, Reason::BelowProduct { product }));
-            } else if fixture {
+            } else if in_fixture(path) {
                 inventory.note(Note::new(path, Reason::Fixture));
             } else {
                 folders.entry(folder).or_insert(path);
@@ -176,55 +254,10 @@ impl Tree {
         products
     }
 
-    /// True when there is a regular file at `path`.
-    pub fn contains(&self, path: &str) -> bool {
-        self.locate(path).is_ok()
-    }
-
-    /// Reads a file of at most `limit` bytes.
-    pub fn bytes(&self, path: &str, limit: u64) -> Result<Vec<u8>, SbomError> {
-        let read = |source| SbomError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(self.locate(path)?).map_err(read)?;
-        let mut bytes = Vec::new();
-        file.take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
-        if bytes.len() as u64 > limit {
-            return Err(SbomError::TooLarge {
-                path: path.to_owned(),
-                limit,
-            });
-        }
-        Ok(bytes)
-    }
-
-    /// Reads a manifest or lock file as text, without a byte order mark.
-    pub fn text(&self, path: &str) -> Result<String, SbomError> {
-        let mut text =
-            String::from_utf8(self.bytes(path, MAX_MANIFEST)?).map_err(|_| SbomError::NotUtf8 {
-                path: path.to_owned(),
-            })?;
-        if text.starts_with('\u{feff}') {
-            text.drain(..'\u{feff}'.len_utf8());
-        }
-        Ok(text)
-    }
-
-    /// Reads a TOML file; the parser limits how deep it nests.
-    pub fn toml<T: DeserializeOwned>(&self, path: &str) -> Result<T, SbomError> {
-        toml::from_str(&self.text(path)?).map_err(|error| SbomError::syntax(path, error))
-    }
-
-    /// Reads a JSON file strictly.
-    pub fn json(&self, path: &str) -> Result<Value, SbomError> {
-        let bytes = self.bytes(path, MAX_MANIFEST)?;
-        json::parse(&bytes, bytes.len()).map_err(|source| SbomError::Json {
-            path: path.to_owned(),
-            source,
-        })
+    fn is_included(&self, path: &str) -> bool {
+        self.include
+            .matched_path_or_any_parents(path, false)
+            .is_ignore()
     }
 
     /// The path that the file `base` means when it says `path`; what leads out
@@ -253,36 +286,6 @@ impl Tree {
         }
         Ok(parts.join("/"))
     }
-
-    /// Where `path` lies on disk. Every step is looked at, since a link in the
-    /// middle could lead anywhere.
-    fn locate(&self, path: &str) -> Result<PathBuf, SbomError> {
-        let not_a_file = || SbomError::NotAFile {
-            path: path.to_owned(),
-        };
-        let mut place = self.root.clone();
-        let mut parts = path.split('/').peekable();
-        while let Some(part) = parts.next() {
-            if matches!(part, "" | "." | "..") || part.contains(['\\', ':']) {
-                return Err(not_a_file());
-            }
-            place.push(part);
-            let kind = fs::symlink_metadata(&place)
-                .map_err(|source| SbomError::Read {
-                    path: path.to_owned(),
-                    source,
-                })?
-                .file_type();
-            let wanted = match parts.peek() {
-                Some(_) => kind.is_dir(),
-                None => kind.is_file(),
-            };
-            if !wanted {
-                return Err(not_a_file());
-            }
-        }
-        Ok(place)
-    }
 }
 
 /// The folder of a path; empty for the tree's own.
@@ -303,6 +306,13 @@ pub fn beside(path: &str, name: &str) -> String {
     }
 }
 
+/// True when a path lies in a folder for tests, examples or vendored code.
+pub(super) fn in_fixture(path: &str) -> bool {
+    parent(path)
+        .split('/')
+        .any(|part| FIXTURES.contains(&part))
+}
+
 /// A folder and all above it.
 fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(folder), |folder| {
@@ -312,6 +322,8 @@ fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn tree(files: &[&str]) -> (tempfile::TempDir, Tree) {
@@ -356,24 +368,51 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_never_followed() {
+    fn links_are_noted_and_not_walked() {
         use std::os::unix::fs::symlink;
         let (folder, _) = tree(&["a/Cargo.lock"]);
         symlink(folder.path(), folder.path().join("a/loop")).unwrap();
         symlink("/etc/passwd", folder.path().join("Cargo.lock")).unwrap();
         let tree = Tree::walk(folder.path()).unwrap();
         assert_eq!(tree.files().collect::<Vec<_>>(), ["a/Cargo.lock"]);
-        for path in [
-            "Cargo.lock",
-            "a/loop/a/Cargo.lock",
-            "a",
-            "../x",
-            "",
-            "/etc/passwd",
-        ] {
-            assert!(tree.bytes(path, 100).is_err(), "{path} was read");
-        }
-        assert!(tree.contains("a/Cargo.lock"));
+        let notes: Vec<_> = tree.notes().iter().map(|note| &note.about[..]).collect();
+        assert_eq!(notes, ["Cargo.lock", "a/loop"]);
+        assert!(tree.notes().iter().all(|note| note.reason == Reason::Link));
+    }
+
+    #[test]
+    fn globs_change_what_the_product_is() {
+        let (folder, _) = tree(&["go.mod", "tools/go.mod", "tests/x/go.mod", "old/go.mod"]);
+        let select = |include: &[&str], exclude: &[&str]| {
+            let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
+            let selection = Selection {
+                include: owned(include),
+                exclude: owned(exclude),
+            };
+            let tree = Tree::walk_selected(folder.path(), &selection)?;
+            let mut inventory = Inventory::default();
+            let products = tree.products(|name| name == "go.mod", &mut inventory);
+            let owned = products.into_iter().map(str::to_owned).collect();
+            Ok::<Vec<String>, SbomError>(owned)
+        };
+        assert_eq!(select(&[], &[]).unwrap(), ["go.mod"]);
+        assert_eq!(
+            select(&["tools", "/tests/**"], &["old"]).unwrap(),
+            ["go.mod", "tests/x/go.mod", "tools/go.mod"]
+        );
+        assert_eq!(
+            select(&[], &["/go.mod", "tests/"]).unwrap(),
+            ["old/go.mod", "tools/go.mod"]
+        );
+        assert!(matches!(
+            select(&[], &["{a"]),
+            Err(SbomError::Glob { glob, .. }) if glob == "{a"
+        ));
+        let many = vec!["x"; MAX_GLOBS + 1];
+        assert!(matches!(
+            select(&many, &[]),
+            Err(SbomError::TooMany { .. })
+        ));
     }
 
     #[test]
@@ -390,26 +429,5 @@ mod tests {
         ] {
             assert!(tree.resolve("a/b/x.toml", bad).is_err(), "{bad} was taken");
         }
-    }
-
-    #[test]
-    fn reading_has_limits() {
-        let (folder, tree) = tree(&["big", "deep.toml", "deep.json", "odd"]);
-        assert!(matches!(
-            tree.bytes("big", 2),
-            Err(SbomError::TooLarge { limit: 2, .. })
-        ));
-        fs::write(
-            folder.path().join("deep.toml"),
-            format!("a = {}", "[".repeat(100_000)),
-        )
-        .unwrap();
-        assert!(tree.toml::<toml::Table>("deep.toml").is_err());
-        fs::write(folder.path().join("deep.json"), "[".repeat(100_000)).unwrap();
-        assert!(tree.json("deep.json").is_err());
-        fs::write(folder.path().join("odd"), b"\xff").unwrap();
-        assert!(matches!(tree.text("odd"), Err(SbomError::NotUtf8 { .. })));
-        fs::write(folder.path().join("odd"), "\u{feff}a = 1").unwrap();
-        assert_eq!(tree.text("odd").unwrap(), "a = 1");
     }
 }
