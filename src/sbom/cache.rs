@@ -26,7 +26,9 @@ impl Caches {
     /// The sources that Cargo unpacked (The Cargo Book, Cargo Home:
     /// `registry/src`). A home that is not there has none.
     pub fn cargo_home(mut self, home: &Path) -> Self {
-        let folders = fs::read_dir(home.join("registry/src")).into_iter().flatten();
+        let folders = fs::read_dir(home.join("registry/src"))
+            .into_iter()
+            .flatten();
         // Sorted, so that the same machine always answers the same.
         self.crates = folders
             .flatten()

@@ -147,10 +147,7 @@ mod tests {
         write("deep.json", "[".repeat(100_000).as_bytes());
         assert!(folder.json("deep.json").is_err());
         write("odd", b"\xff");
-        assert!(matches!(
-            folder.text("odd"),
-            Err(SbomError::NotUtf8 { .. })
-        ));
+        assert!(matches!(folder.text("odd"), Err(SbomError::NotUtf8 { .. })));
         write("odd", "\u{feff}a = 1".as_bytes());
         assert_eq!(folder.text("odd").unwrap(), "a = 1");
     }

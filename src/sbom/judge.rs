@@ -14,13 +14,23 @@ use serde_json::Value;
 use super::{Bom, Component, Inventory, Ref, Sbom, Settings, Tree, collect, document};
 
 /// The document of a fixture under `testdata/sbom`.
-#[allow(dead_code, reason = "used by the tests of collectors")]
 pub(crate) fn document_of(fixture: &str) -> Sbom {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+    document_of_trees(&[Tree::walk(&path_of(fixture)).unwrap()])
+}
+
+/// Where a fixture lies.
+pub(crate) fn path_of(fixture: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("testdata/sbom")
-        .join(fixture);
+        .join(fixture)
+}
+
+/// The document of several sources.
+pub(crate) fn document_of_trees(trees: &[Tree]) -> Sbom {
     let mut inventory = Inventory::default();
-    collect(&Tree::walk(&folder).unwrap(), &mut inventory).unwrap();
+    for tree in trees {
+        collect(tree, &mut inventory).unwrap();
+    }
     let settings = Settings {
         name: "fixture".into(),
         ..Settings::default()
@@ -28,6 +38,28 @@ pub(crate) fn document_of(fixture: &str) -> Sbom {
     let sbom = document(inventory, &settings).unwrap();
     assert_eq!(faults(&sbom.bom), Vec::<String>::new());
     sbom
+}
+
+/// A component by its package URL or reference, wherever it is nested.
+pub(crate) fn component<'a>(bom: &'a Bom, id: &str) -> &'a Component {
+    fn find<'a>(component: &'a Component, id: &str) -> Option<&'a Component> {
+        if component.bom_ref.as_ref()?.as_str() == id {
+            return Some(component);
+        }
+        component.components.iter().find_map(|part| find(part, id))
+    }
+    let mut all = bom.metadata.component.iter().chain(&bom.components);
+    all.find_map(|each| find(each, id))
+        .unwrap_or_else(|| panic!("{id} is not in the document"))
+}
+
+/// What a component depends on.
+pub(crate) fn depends_on<'a>(bom: &'a Bom, id: &str) -> Vec<&'a str> {
+    bom.dependencies
+        .iter()
+        .filter(|each| each.reference.as_str() == id)
+        .flat_map(|each| each.depends_on.iter().map(Ref::as_str))
+        .collect()
 }
 
 /// Everything that is wrong with a document.

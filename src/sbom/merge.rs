@@ -114,7 +114,7 @@ impl Bom {
 
 /// The one product, or a component that stands for all of them.
 fn root(inventory: &mut Inventory, settings: &Settings) -> Result<Ref, SbomError> {
-    let products: Vec<Ref> = inventory.products.iter().cloned().collect();
+    let products = heads(inventory);
     match products.as_slice() {
         [only] => Ok(only.clone()),
         _ => {
@@ -129,6 +129,22 @@ fn root(inventory: &mut Inventory, settings: &Settings) -> Result<Ref, SbomError
             Ok(root)
         }
     }
+}
+
+/// The products that no other product carries inside of it.
+fn heads(inventory: &Inventory) -> Vec<Ref> {
+    let parts = neighbours(&inventory.edges, |relation| relation == Relation::Contains);
+    let mut carried = BTreeSet::new();
+    for product in &inventory.products {
+        // In a ring the first one carries the others.
+        if !carried.contains(product) {
+            let mut inside = BTreeSet::new();
+            reach(&parts, [product.clone()], &mut inside);
+            inside.remove(product);
+            carried.extend(inside);
+        }
+    }
+    inventory.products.difference(&carried).cloned().collect()
 }
 
 /// Makes the root depend on whatever nothing leads to. Where no product is

@@ -12,6 +12,9 @@ use std::io;
 use crate::json::JsonError;
 
 pub mod cache;
+pub mod cargo;
+pub mod cargo_lock;
+pub mod cargo_manifest;
 pub mod component;
 pub mod evidence;
 pub mod folder;
@@ -52,7 +55,11 @@ pub type Collector = fn(&Tree, &mut Inventory) -> Result<(), SbomError>;
 /// ([`Inventory::relate`]), names the product ([`Inventory::product`]), says
 /// what it knows to be complete ([`Inventory::know_dependencies`]) and notes
 /// what it left out. A broken manifest of the product is an error, not a note.
-pub const COLLECTORS: &[Collector] = &[];
+pub const COLLECTORS: &[Collector] = &[
+    cargo::collect,
+    // Last: it ties together what the others found.
+    cargo::collect_embeds,
+];
 
 /// Runs every collector over a tree.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {

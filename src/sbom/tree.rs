@@ -308,9 +308,7 @@ pub fn beside(path: &str, name: &str) -> String {
 
 /// True when a path lies in a folder for tests, examples or vendored code.
 pub(super) fn in_fixture(path: &str) -> bool {
-    parent(path)
-        .split('/')
-        .any(|part| FIXTURES.contains(&part))
+    parent(path).split('/').any(|part| FIXTURES.contains(&part))
 }
 
 /// A folder and all above it.
@@ -409,10 +407,7 @@ mod tests {
             Err(SbomError::Glob { glob, .. }) if glob == "{a"
         ));
         let many = vec!["x"; MAX_GLOBS + 1];
-        assert!(matches!(
-            select(&many, &[]),
-            Err(SbomError::TooMany { .. })
-        ));
+        assert!(matches!(select(&many, &[]), Err(SbomError::TooMany { .. })));
     }
 
     #[test]
