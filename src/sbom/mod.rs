@@ -18,6 +18,8 @@ pub mod cargo_manifest;
 pub mod component;
 pub mod evidence;
 pub mod folder;
+pub mod go;
+pub mod go_mod;
 pub mod inventory;
 pub mod license;
 pub mod merge;
@@ -57,6 +59,7 @@ pub type Collector = fn(&Tree, &mut Inventory) -> Result<(), SbomError>;
 /// what it left out. A broken manifest of the product is an error, not a note.
 pub const COLLECTORS: &[Collector] = &[
     cargo::collect,
+    go::collect,
     // Last: it ties together what the others found.
     cargo::collect_embeds,
 ];
