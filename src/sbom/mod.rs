@@ -11,6 +11,7 @@ use std::io;
 
 use crate::json::JsonError;
 
+pub mod binary;
 pub mod cache;
 pub mod cargo;
 pub mod cargo_lock;
@@ -20,6 +21,7 @@ pub mod evidence;
 pub mod folder;
 pub mod go;
 pub mod go_mod;
+pub mod gobinary;
 pub mod inventory;
 pub mod license;
 pub mod merge;
@@ -27,7 +29,9 @@ pub mod model;
 pub mod note;
 pub mod purl;
 pub mod reference;
+pub mod rustbinary;
 pub mod tree;
+pub mod wasm;
 
 #[cfg(test)]
 mod judge;
@@ -60,8 +64,10 @@ pub type Collector = fn(&Tree, &mut Inventory) -> Result<(), SbomError>;
 pub const COLLECTORS: &[Collector] = &[
     cargo::collect,
     go::collect,
-    // Last: it ties together what the others found.
+    // After them all: it ties together what they found.
     cargo::collect_embeds,
+    // Looks for the modules that those before declare.
+    binary::collect,
 ];
 
 /// Runs every collector over a tree.

@@ -21,7 +21,11 @@ impl Note {
     /// True when something was left out that might belong to the product:
     /// what a strict caller makes an error of.
     pub fn is_gap(&self) -> bool {
-        !matches!(self.reason, Reason::BelowProduct { .. } | Reason::Fixture)
+        // An orphan stays in the document.
+        !matches!(
+            self.reason,
+            Reason::BelowProduct { .. } | Reason::Fixture | Reason::Orphan
+        )
     }
 }
 
@@ -59,6 +63,12 @@ pub enum Reason {
     /// Nothing depends on it; the root was made to.
     #[error("nothing depends on it")]
     Orphan,
+    /// A file that is larger than what is read.
+    #[error("skipped: larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A name that is not UTF-8.
     #[error("skipped: its name is not UTF-8")]
     OddName,
