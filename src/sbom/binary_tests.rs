@@ -181,6 +181,34 @@ fn a_declared_module_is_found_in_the_program_that_embeds_it() {
     assert!(judge::depends_on(&bom, app).contains(&file.as_str()));
 }
 
+#[test]
+fn a_built_module_goes_into_the_crate_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir(folder.path().join("guest")).unwrap();
+    write("guest/go.mod", "module example.org/guest\n");
+    write(
+        "Cargo.lock",
+        "[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n",
+    );
+    let module = Tree::file(&judge::path_of("binary/go-module.wasm")).unwrap();
+    for (artifact, is_tied) in [("go-module.wasm", true), ("other.wasm", false)] {
+        let manifest = format!(
+            "[package]\nname = \"app\"\nversion = \"0.1.0\"\n[package.metadata.prov]\n\
+             embeds = [{{ source = \"guest\", artifact = \"{artifact}\" }}]\n"
+        );
+        write("Cargo.toml", &manifest);
+        let source = Tree::walk(folder.path()).unwrap();
+        let bom = judge::document_of_trees(&[source, module.clone()]).bom;
+        let app = "pkg:cargo/app@0.1.0?download_url=file:%2F%2F.";
+        assert_eq!(root(&bom) == app, is_tied, "{artifact}");
+        let needs = judge::depends_on(&bom, app);
+        let file = needs.iter().any(|id| id.starts_with("urn:prov:artifact"));
+        assert_eq!(file, is_tied, "{artifact}");
+        assert!(needs.contains(&"pkg:golang/example.org/guest"));
+    }
+}
+
 /// Builds a Go program, where there is a Go; the test is skipped aloud elsewhere.
 fn go_build(folder: &Path, os: &str, arch: &str) -> Option<Vec<u8>> {
     fs::write(

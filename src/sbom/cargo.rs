@@ -13,7 +13,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::SbomError;
 use super::cargo_lock::{Lock, Locked, NEWEST_LOCK, Source};
-use super::cargo_manifest::{Embed, Manifest, Need, Workspace};
+use super::cargo_manifest::{Manifest, Need, Workspace};
 use super::component::{Component, Hash, Kind, Organization, ReferenceKind};
 use super::evidence::{Occurrence, Technique};
 use super::inventory::{Inventory, Relation};
@@ -55,71 +55,6 @@ pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> 
     Ok(())
 }
 
-/// What artifacts of the tree carry inside of them, as manifests declare it:
-/// the crate contains the built file, or, where its digest is not known, the
-/// other source's product itself.
-pub fn collect_embeds(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
-    let declared: Vec<(Ref, String)> = inventory
-        .components()
-        .filter(|(_, component)| component.purl.as_ref().is_some_and(is_path_crate))
-        .flat_map(|(id, component)| places(component).map(|place| (id.clone(), place.to_owned())))
-        .filter(|(_, place)| file_name(place) == "Cargo.toml" && tree.contains(place))
-        .collect();
-    for (id, place) in declared {
-        let manifest: Manifest = tree.toml(&place)?;
-        for embed in manifest.embeds() {
-            add_embed(tree, &id, &place, embed, inventory)?;
-        }
-    }
-    Ok(())
-}
-
-fn add_embed(
-    tree: &Tree,
-    carrier: &Ref,
-    place: &str,
-    embed: &Embed,
-    inventory: &mut Inventory,
-) -> Result<(), SbomError> {
-    let folder = tree.resolve(place, &embed.source)?;
-    let products: Vec<Ref> = inventory
-        .products()
-        .filter(|id| *id != carrier)
-        .filter(|id| {
-            let component = inventory.get(id);
-            component.is_some_and(|each| places(each).any(|place| parent(place) == folder))
-        })
-        .cloned()
-        .collect();
-    if products.is_empty() {
-        let name = embed.source.clone();
-        inventory.note(Note::new(place, Reason::Unresolved { name }));
-    }
-    let mut carrier = carrier.clone();
-    if let Some(digest) = &embed.digest {
-        let digest: Digest = digest
-            .parse()
-            .map_err(|error| SbomError::syntax(place, error))?;
-        let name = embed.artifact.as_deref().unwrap_or(file_name(&folder));
-        let mut file =
-            Component::file(name, &digest).seen(Occurrence::at(place), Technique::ManifestAnalysis);
-        file.mime_type = name
-            .ends_with(".wasm")
-            .then(|| "application/wasm".to_owned());
-        let file = inventory.add(file)?;
-        inventory.relate(&carrier, Relation::Contains, &file)?;
-        carrier = file;
-    }
-    products
-        .iter()
-        .try_for_each(|product| inventory.relate(&carrier, Relation::Contains, product))
-}
-
-fn places(component: &Component) -> impl Iterator<Item = &str> {
-    let evidence = component.evidence.iter();
-    evidence.flat_map(|each| each.occurrences.iter().map(|seen| &seen.location[..]))
-}
-
 /// A crate that lies in the tree, when exactly one of this name and version does.
 pub(super) fn path_crate(inventory: &Inventory, name: &str, version: &str) -> Option<Purl> {
     let mut found = inventory
@@ -131,7 +66,7 @@ pub(super) fn path_crate(inventory: &Inventory, name: &str, version: &str) -> Op
     found.next().is_none().then_some(first)
 }
 
-fn is_path_crate(purl: &Purl) -> bool {
+pub(super) fn is_path_crate(purl: &Purl) -> bool {
     let url = purl.qualifier("download_url");
     purl.kind() == "cargo" && url.is_some_and(|url| url.starts_with("file://"))
 }

@@ -12,12 +12,14 @@ use memchr::memmem;
 
 use super::SbomError;
 use super::component::{Component, Kind};
+use super::embeds;
 use super::evidence::{Occurrence, Technique};
 use super::go;
 use super::inventory::{Inventory, Relation};
 use super::model::Aggregate;
 use super::purl::Purl;
 use super::reference::Ref;
+use super::tree::file_name;
 use super::wasm;
 
 const START: &[u8] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
@@ -193,6 +195,9 @@ pub fn add(
         }
         let id = inventory.add(component)?;
         inventory.relate(file, Relation::Contains, &id)?;
+        if kind == Kind::Application {
+            embeds::tie(inventory, file, file_name(path), &id)?;
+        }
     }
     if let Some(version) = go {
         let id = inventory.add(seen(go::go_itself("std", version, path)?))?;

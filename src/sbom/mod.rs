@@ -17,6 +17,7 @@ pub mod cargo;
 pub mod cargo_lock;
 pub mod cargo_manifest;
 pub mod component;
+pub mod embeds;
 pub mod evidence;
 pub mod folder;
 pub mod go;
@@ -65,7 +66,7 @@ pub const COLLECTORS: &[Collector] = &[
     cargo::collect,
     go::collect,
     // After them all: it ties together what they found.
-    cargo::collect_embeds,
+    embeds::collect,
     // Looks for the modules that those before declare.
     binary::collect,
 ];
