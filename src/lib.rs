@@ -13,8 +13,8 @@
 //! | [`statement`] | what an envelope states about an artifact |
 //! | [`artifact`] | bytes and their digests |
 //!
-//! [`provenance`] and [`sign`] make evidence; they stand beside `verify` and know
-//! nothing of it.
+//! [`provenance`], [`sbom`] and [`sign`] make evidence; they stand beside `verify` and
+//! know nothing of it.
 
 pub mod artifact;
 pub mod bundle;
@@ -27,6 +27,7 @@ pub mod key;
 pub mod launch;
 pub mod policy;
 pub mod provenance;
+pub mod sbom;
 pub mod sign;
 pub mod statement;
 pub mod verify;

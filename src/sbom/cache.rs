@@ -1,0 +1,72 @@
+//! What package managers keep on this machine: manifests, licences and archives
+//! of the packages that they fetched.
+//!
+//! Nothing here is needed, and nothing looks for it behind the caller's back:
+//! the caller says where it lies, or that there is none.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::folder::Folder;
+
+/// The most registries of one Cargo home.
+const MAX_REGISTRIES: usize = 64;
+
+/// The caches that collectors may read.
+#[derive(Clone, Debug, Default)]
+pub struct Caches {
+    /// Sources of crates, one folder a registry.
+    crates: Vec<(String, Folder)>,
+    /// Go's module cache.
+    modules: Option<Folder>,
+}
+
+impl Caches {
+    /// The sources that Cargo unpacked (The Cargo Book, Cargo Home:
+    /// `registry/src`). A home that is not there has none.
+    pub fn cargo_home(mut self, home: &Path) -> Self {
+        let folders = fs::read_dir(home.join("registry/src"))
+            .into_iter()
+            .flatten();
+        // Sorted, so that the same machine always answers the same.
+        self.crates = folders
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+            .map(|(name, path)| (name, Folder::new(path)))
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .take(MAX_REGISTRIES)
+            .collect();
+        self
+    }
+
+    /// Go's module cache (Go Modules Reference, Module cache: `GOMODCACHE`).
+    pub fn go_modules(mut self, folder: &Path) -> Self {
+        self.modules = Some(Folder::new(folder));
+        self
+    }
+
+    /// The normalised manifest of a crate of the registry at `host`, when its
+    /// source is on this machine. Broken ones count as missing: they belong to
+    /// the machine, not to the product.
+    pub(super) fn crate_manifest(&self, host: &str, name: &str, version: &str) -> Option<String> {
+        self.crates
+            .iter()
+            .filter(|(registry, _)| is_registry(registry, host))
+            .find_map(|(_, folder)| folder.text(&format!("{name}-{version}/Cargo.toml")).ok())
+    }
+
+    /// Go's module cache.
+    pub(super) fn modules(&self) -> Option<&Folder> {
+        self.modules.as_ref()
+    }
+}
+
+/// Cargo calls a registry's folder `<host>-<hash>`.
+fn is_registry(folder: &str, host: &str) -> bool {
+    folder
+        .rsplit_once('-')
+        .is_some_and(|(name, hash)| name == host && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+}

@@ -1,0 +1,386 @@
+//! Go: `go.mod` or a workspace's `go.work`, with what lies beside them.
+//!
+//! Since Go 1.17 a `go.mod` names every module that its packages and their
+//! tests may need on any platform, which is more than one build links. Go's own
+//! library and tools are the modules that its source calls `std` and `cmd`; a
+//! manifest gives only the oldest version that will do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use semver::Version;
+
+use super::SbomError;
+use super::component::{Component, Hash, Kind, Organization, ReferenceKind};
+use super::evidence::{Occurrence, Technique};
+use super::folder::Folder;
+use super::go_mod::{self, GoMod, Replace};
+use super::inventory::{Inventory, Relation};
+use super::model::Aggregate;
+use super::note::{Note, Reason};
+use super::purl::Purl;
+use super::reference::Ref;
+use super::tree::{Tree, beside, file_name};
+use crate::artifact::Artifact;
+
+/// The largest archive of a module (Go Modules Reference, File path and size constraints).
+const MAX_ZIP: u64 = 500 << 20;
+
+/// Adds every module and workspace of a tree.
+pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
+    let is_manifest = |name: &str| matches!(name, "go.mod" | "go.work");
+    // Modules of a workspace lie below it and belong to it all the same.
+    let mut skipped = Inventory::default();
+    let mut used = BTreeSet::new();
+    for path in tree.products(is_manifest, &mut skipped) {
+        if file_name(path) == "go.mod" && tree.contains(&beside(path, "go.work")) {
+            continue;
+        }
+        let build = Build::read(tree, path, inventory)?;
+        build.add(tree, inventory)?;
+        used.extend(build.mains.into_iter().map(|(path, _)| path));
+    }
+    for note in skipped.notes().filter(|note| !used.contains(&note.about)) {
+        inventory.note(note.clone());
+    }
+    Ok(())
+}
+
+/// The modules that are built together.
+struct Build {
+    /// The manifest that rules: `go.work`, or the only `go.mod`.
+    path: String,
+    mains: Vec<(String, GoMod)>,
+    replaces: Vec<(String, Replace)>,
+    /// The version of each module, and whether a main module itself uses it.
+    selected: BTreeMap<String, (String, bool)>,
+    go: Option<String>,
+    sums: BTreeMap<(String, String), String>,
+    vendored: Option<BTreeSet<String>>,
+}
+
+impl Build {
+    fn read(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<Self, SbomError> {
+        let top = manifest(tree, path)?;
+        let mut build = Self {
+            path: path.to_owned(),
+            mains: Vec::new(),
+            replaces: Vec::new(),
+            selected: BTreeMap::new(),
+            go: top.go.clone(),
+            sums: BTreeMap::new(),
+            vendored: optional_text(tree, &beside(path, "vendor/modules.txt"))?
+                .map(|text| go_mod::vendored(&text)),
+        };
+        // A workspace's replacements go before those of its modules.
+        let replaces = |path: &str, file: &GoMod| -> Vec<(String, Replace)> {
+            let path = path.to_owned();
+            file.replaces
+                .iter()
+                .map(|each| (path.clone(), each.clone()))
+                .collect()
+        };
+        build.replaces.extend(replaces(path, &top));
+        build.add_sums(tree, &beside(path, "go.work.sum"))?;
+        if file_name(path) == "go.work" {
+            for folder in &top.uses {
+                let found = tree
+                    .resolve(path, folder)
+                    .map(|folder| match folder.as_str() {
+                        "" => "go.mod".to_owned(),
+                        folder => format!("{folder}/go.mod"),
+                    });
+                match found {
+                    Ok(module) if tree.contains(&module) => {
+                        let file = manifest(tree, &module)?;
+                        build.replaces.extend(replaces(&module, &file));
+                        build.mains.push((module, file));
+                    }
+                    Ok(_) | Err(SbomError::Outside { .. }) => {
+                        let name = folder.clone();
+                        inventory.note(Note::new(path, Reason::Unresolved { name }));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        } else {
+            build.mains.push((path.to_owned(), top));
+        }
+        build.select(inventory);
+        let beside_mains: Vec<String> = build
+            .mains
+            .iter()
+            .map(|(path, _)| beside(path, "go.sum"))
+            .collect();
+        for path in beside_mains {
+            build.add_sums(tree, &path)?;
+        }
+        Ok(build)
+    }
+
+    /// Of several required versions the newest counts (minimal version selection).
+    fn select(&mut self, inventory: &mut Inventory) {
+        let mains: BTreeSet<&str> = self
+            .mains
+            .iter()
+            .filter_map(|(_, file)| file.module.as_deref())
+            .collect();
+        for (place, file) in &self.mains {
+            for require in file
+                .requires
+                .iter()
+                .filter(|each| !mains.contains(&each.path[..]))
+            {
+                let pair = (require.path.clone(), require.version.clone());
+                if file.excludes.contains(&pair) {
+                    let name = format!("{} {}", pair.0, pair.1);
+                    inventory.note(Note::new(place, Reason::Unresolved { name }));
+                    continue;
+                }
+                let (version, direct) = self.selected.entry(pair.0).or_default();
+                *direct |= !require.indirect;
+                if version.is_empty() || semver(version) < semver(&pair.1) {
+                    *version = pair.1;
+                }
+            }
+        }
+    }
+
+    fn add_sums(&mut self, tree: &Tree, path: &str) -> Result<(), SbomError> {
+        let text = optional_text(tree, path)?;
+        self.sums
+            .extend(text.iter().flat_map(|text| go_mod::sums(text)));
+        Ok(())
+    }
+
+    fn add(&self, tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
+        let mut modules = BTreeMap::new();
+        for (path, (version, _)) in &self.selected {
+            modules.insert(
+                path.as_str(),
+                self.add_module(tree, path, version, inventory)?,
+            );
+        }
+        let mut known = BTreeSet::new();
+        for (path, id) in &modules {
+            let Some(needs) = self.cached_needs(tree, path) else {
+                continue;
+            };
+            for need in needs.requires.iter().filter(|need| !need.indirect) {
+                if let Some(to) = modules.get(need.path.as_str()) {
+                    inventory.relate(id, self.relation(&need.path), to)?;
+                    known.insert(to.clone());
+                }
+            }
+            inventory.know_dependencies(id, Aggregate::Complete);
+        }
+        for (place, file) in &self.mains {
+            let name = file.module.as_deref().unwrap_or_default();
+            let purl = Purl::golang(name, "").map_err(SbomError::purl(place))?;
+            let mut component = Component::package(name, purl)
+                .of_kind(Kind::Application)
+                .seen(Occurrence::at(place), Technique::ManifestAnalysis);
+            let resolution = self.vendored.as_ref().map_or("lock", |_| "vendor");
+            component.property("prov:resolution", resolution);
+            let id = inventory.add(component)?;
+            inventory.product(&id);
+            for require in &file.requires {
+                let Some(to) = modules.get(require.path.as_str()) else {
+                    continue;
+                };
+                // What only others need is theirs, where it is known whose.
+                if !require.indirect || !known.contains(to) {
+                    inventory.relate(&id, self.relation(&require.path), to)?;
+                }
+            }
+            self.add_go(&id, inventory)?;
+            inventory.know_dependencies(&id, Aggregate::Complete);
+        }
+        self.relate_mains(inventory)
+    }
+
+    /// Modules of one workspace that require each other.
+    fn relate_mains(&self, inventory: &mut Inventory) -> Result<(), SbomError> {
+        let id = |file: &GoMod, place: &str| {
+            Purl::golang(file.module.as_deref().unwrap_or_default(), "")
+                .map(|purl| Ref::package(&purl))
+                .map_err(SbomError::purl(place))
+        };
+        for (place, file) in &self.mains {
+            for (other_place, other) in &self.mains {
+                let named = |path: &str| Some(path) == other.module.as_deref();
+                if file.requires.iter().any(|require| named(&require.path)) {
+                    let (from, to) = (id(file, place)?, id(other, other_place)?);
+                    inventory.relate(&from, Relation::Normal, &to)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A vendored build uses only what is vendored.
+    fn relation(&self, path: &str) -> Relation {
+        match &self.vendored {
+            Some(vendored) if !vendored.contains(path) => Relation::Optional,
+            _ => Relation::Normal,
+        }
+    }
+
+    fn add_module(
+        &self,
+        tree: &Tree,
+        path: &str,
+        version: &str,
+        inventory: &mut Inventory,
+    ) -> Result<Ref, SbomError> {
+        let replace = self
+            .replaces
+            .iter()
+            .find(|(_, each)| each.is_for(path, version));
+        let (name, version, folder) = match replace {
+            Some((
+                _,
+                Replace {
+                    to,
+                    to_version: Some(version),
+                    ..
+                },
+            )) => (&to[..], &version[..], None),
+            Some((place, Replace { to, .. })) => (path, version, Some((place, to))),
+            None => (path, version, None),
+        };
+        let mut purl = Purl::golang(name, version).map_err(SbomError::purl(&self.path))?;
+        if let Some((place, to)) = folder {
+            // An absolute path would tell where the author's machine keeps it.
+            let resolved = tree.resolve(place, to).unwrap_or_default();
+            purl = purl.with("download_url", &format!("file://{resolved}"));
+        }
+        let mut component = Component::package(name, purl)
+            .seen(Occurrence::at(&self.path), Technique::ManifestAnalysis);
+        if replace.is_some() {
+            component.property("prov:go:replaces", path);
+        }
+        if folder.is_none() {
+            if let Some(sum) = self.sums.get(&(name.to_owned(), version.to_owned())) {
+                component.property("prov:go:h1", sum);
+            }
+            supply(tree.caches().modules(), name, version, &mut component);
+        }
+        inventory.add(component)
+    }
+
+    /// What a module itself requires, when its `go.mod` is in the module cache.
+    fn cached_needs(&self, tree: &Tree, path: &str) -> Option<GoMod> {
+        let (version, _) = self.selected.get(path)?;
+        let replace = self
+            .replaces
+            .iter()
+            .find(|(_, each)| each.is_for(path, version));
+        let (path, version) = match replace {
+            Some((_, each)) => (&each.to[..], each.to_version.as_deref()?),
+            None => (path, &version[..]),
+        };
+        let cached = cached(path, version, "mod")?;
+        GoMod::parse(&tree.caches().modules()?.text(&cached).ok()?).ok()
+    }
+
+    fn add_go(&self, main: &Ref, inventory: &mut Inventory) -> Result<(), SbomError> {
+        let Some(version) = &self.go else {
+            return Ok(());
+        };
+        for (name, relation) in [("std", Relation::Normal), ("cmd", Relation::Build)] {
+            let mut component = go_itself(name, version, &self.path)?
+                .seen(Occurrence::at(&self.path), Technique::ManifestAnalysis);
+            component.property("prov:go:version", "minimum");
+            let id = inventory.add(component)?;
+            inventory.relate(main, relation, &id)?;
+            inventory.know_dependencies(&id, Aggregate::Complete);
+        }
+        Ok(())
+    }
+}
+
+/// Go's own library (`std`) or tools (`cmd`), as the modules of its source.
+pub(super) fn go_itself(name: &str, version: &str, seen: &str) -> Result<Component, SbomError> {
+    let purl = Purl::golang(name, version).map_err(SbomError::purl(seen))?;
+    let kind = if name == "cmd" {
+        Kind::Platform
+    } else {
+        Kind::Library
+    };
+    let mut component = Component::package(name, purl).of_kind(kind);
+    component.supplier = Some(Organization {
+        name: Some("The Go Authors".to_owned()),
+        url: vec!["https://go.dev".to_owned()],
+        ..Organization::default()
+    });
+    component.reference(ReferenceKind::Vcs, "https://go.googlesource.com/go");
+    Ok(component)
+}
+
+/// Says who hands a module out; gives the digest of its archive where the
+/// module cache has it.
+pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, component: &mut Component) {
+    let host = path.split('/').take(2).collect::<Vec<_>>().join("/");
+    component.supplier = Some(Organization {
+        url: vec![format!("https://{host}")],
+        name: Some(host),
+        ..Organization::default()
+    });
+    let Some(zip) = cached(path, version, "zip") else {
+        return;
+    };
+    if let Some(file) = cache.and_then(|cache| cache.open(&zip).ok())
+        && let Ok(artifact) = Artifact::from_reader(path, file.take(MAX_ZIP), true)
+        && artifact.size() < MAX_ZIP
+    {
+        let digests = artifact.sha512().into_iter().chain([artifact.sha256()]);
+        component.hashes.extend(digests.map(Hash::from));
+    }
+    let url = zip.trim_start_matches("cache/download/");
+    component.reference(
+        ReferenceKind::Distribution,
+        format!("https://proxy.golang.org/{url}"),
+    );
+}
+
+/// Where the module cache keeps a file of a module: capitals are escaped (Go
+/// Modules Reference, Module cache).
+fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
+    if version.is_empty() || !path.chars().chain(version.chars()).all(plain) {
+        return None;
+    }
+    let escape = |text: &str| -> String {
+        text.chars()
+            .flat_map(|c| {
+                c.is_ascii_uppercase()
+                    .then_some('!')
+                    .into_iter()
+                    .chain([c.to_ascii_lowercase()])
+            })
+            .collect()
+    };
+    let (path, version) = (escape(path), escape(version));
+    Some(format!("cache/download/{path}/@v/{version}.{extension}"))
+}
+
+fn semver(version: &str) -> Option<Version> {
+    Version::parse(version.strip_prefix('v')?).ok()
+}
+
+fn manifest(tree: &Tree, path: &str) -> Result<GoMod, SbomError> {
+    let file = GoMod::parse(&tree.text(path)?).map_err(|error| SbomError::syntax(path, error))?;
+    match (file_name(path), &file.module) {
+        ("go.mod", None) => Err(SbomError::syntax(path, "no `module` directive")),
+        _ => Ok(file),
+    }
+}
+
+fn optional_text(tree: &Tree, path: &str) -> Result<Option<String>, SbomError> {
+    tree.contains(path).then(|| tree.text(path)).transpose()
+}
+
+#[cfg(test)]
+#[path = "go_tests.rs"]
+mod tests;
