@@ -17,6 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("policy", &["artifact", "key", "statement", "verify"]),
     ("launch", &["artifact", "bundle", "key", "policy"]),
     ("provenance", &["artifact", "statement"]),
+    ("sbom", &["artifact", "json"]),
     ("sign", &["key", "statement"]),
     (
         "cli",
@@ -27,6 +28,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "launch",
             "policy",
             "provenance",
+            "sbom",
             "sign",
             "statement",
             "verify",

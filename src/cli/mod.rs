@@ -21,6 +21,7 @@ mod policy;
 mod policy_file;
 #[cfg(feature = "launch")]
 mod run;
+mod sbom;
 mod ui;
 mod verify;
 
@@ -65,6 +66,7 @@ enum Command {
     Run(run::Args),
     Verify(verify::Args),
     Attest(attest::Args),
+    Sbom(sbom::Args),
     Policy(policy::Args),
     Key(key::Args),
 }
@@ -101,6 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Attest(args) => attest::run(args),
+        Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),
     };

@@ -1,5 +1,7 @@
 //! Licences as SPDX expressions.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The longest text that is taken for an expression or a licence's name; more
@@ -48,6 +50,18 @@ pub enum Acknowledgement {
     Declared,
     /// Somebody who examined it.
     Concluded,
+}
+
+impl fmt::Display for LicenseChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expression { expression, .. } => expression,
+            Self::License { license } => match (&license.id, &license.name) {
+                (Some(text), _) | (None, Some(text)) => text,
+                (None, None) => "",
+            },
+        })
+    }
 }
 
 impl LicenseChoice {

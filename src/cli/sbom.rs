@@ -1,0 +1,293 @@
+//! `prov sbom`: what a source tree or an artifact consists of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::sbom::model::Bom;
+use crate::sbom::{Caches, Inventory, Note, Ref, SbomError, Selection, Settings, Tree};
+use crate::sbom::{collect, document};
+
+use super::error::{Exit, Failure, reasons};
+use super::files::{self, Existing, Readers};
+use super::{CommandResult, ui};
+
+/// Notes of one kind that are told without -v.
+const SHOWN: usize = 5;
+
+/// List what source trees and artifacts consist of, as one CycloneDX document
+///
+/// Reads Rust (Cargo.lock, auditable programs) and Go (go.mod, go.work, programs
+/// and WebAssembly modules). Needs no toolchain and no network and runs nothing.
+/// The topmost manifest of each ecosystem is the product; fixtures, examples and
+/// vendored code are left out unless --include names them.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  prov sbom .
+  prov sbom . --format tree
+  prov sbom . app.wasm --output app.cdx.json
+
+Exit codes: 0 written, 1 something was left out and --strict, 2 can't say")]
+pub(super) struct Args {
+    /// Folders and files
+    #[arg(value_name = "SOURCE", default_value = ".")]
+    sources: Vec<PathBuf>,
+
+    /// Manifests that are part of the product wherever they lie (a glob as in
+    /// .gitignore); may be repeated
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<String>,
+
+    /// Files and folders that are not looked at; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+
+    /// The name of the whole, when there is more than one product [default:
+    /// the folder's name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// Fail when something was left out that might belong to the product
+    #[arg(long)]
+    strict: bool,
+
+    /// Where to write the document [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The form of the document
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// CycloneDX 1.7
+    #[default]
+    Json,
+    /// Who needs whom, for people
+    Tree,
+    /// One line a component, for people
+    Table,
+}
+
+pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
+    let mut inventory = Inventory::default();
+    for source in &args.sources {
+        let tree = args
+            .tree(source)
+            .map_err(|error| unreadable(source, &error))?;
+        collect(&tree, &mut inventory).map_err(|error| unreadable(source, &error))?;
+    }
+    let sbom = document(inventory, &args.settings()?).map_err(|error| {
+        Failure::cant_say("cannot make the document").with("reason", reasons(&error))
+    })?;
+    if sbom.bom.components.is_empty() && sbom.notes.is_empty() {
+        return Err(
+            Failure::cant_say("nothing that is understood was found").with(
+                "wanted",
+                "Cargo.lock, go.mod, go.work, or a program or module built from them",
+            ),
+        );
+    }
+    tell(&sbom.notes, verbose);
+    let text = match args.format {
+        Format::Json => {
+            let json = sbom.bom.to_json().map_err(|error| {
+                Failure::cant_say("cannot write the document").with("reason", reasons(&error))
+            })?;
+            String::from_utf8(json).map_err(|error| Failure::cant_say(error.to_string()))? + "\n"
+        }
+        Format::Tree => tree_text(&sbom.bom),
+        Format::Table => table_text(&sbom.bom),
+    };
+    match &args.output {
+        Some(path) => {
+            files::write(path, text.as_bytes(), Readers::Everybody, Existing::Replace)?;
+        }
+        None => ui::data(&text),
+    }
+    match args.strict && sbom.notes.iter().any(Note::is_gap) {
+        true => Ok(Exit::No),
+        false => Ok(Exit::Yes),
+    }
+}
+
+impl Args {
+    fn tree(&self, source: &Path) -> Result<Tree, SbomError> {
+        let selection = Selection {
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+        };
+        let tree = match source.is_dir() {
+            true => Tree::walk_selected(source, &selection)?,
+            false => Tree::file(source)?,
+        };
+        Ok(tree.with_caches(caches()))
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        let first = self.sources.first().map(PathBuf::as_path);
+        let first = first.unwrap_or(Path::new("."));
+        let folder = std::fs::canonicalize(first).ok();
+        let named = folder.as_deref().and_then(Path::file_name);
+        let name = match (&self.name, named) {
+            (Some(name), _) => name.clone(),
+            (None, Some(name)) => name.to_string_lossy().into_owned(),
+            (None, None) => "root".to_owned(),
+        };
+        Ok(Settings {
+            name,
+            timestamp: timestamp(first)?,
+            ..Settings::default()
+        })
+    }
+}
+
+/// What package managers keep on this machine, where they keep it by default.
+fn caches() -> Caches {
+    let at = |variable: &str, below: &str| {
+        let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(below));
+        std::env::var_os(variable).map(PathBuf::from).or_else(home)
+    };
+    let mut caches = Caches::default();
+    if let Some(home) = at("CARGO_HOME", ".cargo") {
+        caches = caches.cargo_home(&home);
+    }
+    let modules = std::env::var_os("GOMODCACHE").map(PathBuf::from);
+    if let Some(folder) = modules.or_else(|| Some(at("GOPATH", "go")?.join("pkg/mod"))) {
+        caches = caches.go_modules(&folder);
+    }
+    caches
+}
+
+/// `SOURCE_DATE_EPOCH`, else the time of the commit: never the clock.
+fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
+    if let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") {
+        return text.parse().map(Some).map_err(|_| {
+            Failure::cant_say("`SOURCE_DATE_EPOCH` is no number of seconds").with("seen", text)
+        });
+    }
+    let folder = match source.is_dir() {
+        true => source,
+        false => source.parent().unwrap_or(Path::new(".")),
+    };
+    let asked = Command::new("git")
+        .args(["-c", "core.fsmonitor=false", "-C"])
+        .arg(folder)
+        .args(["log", "-1", "--format=%ct"])
+        .output();
+    let answer = asked.ok().filter(|output| output.status.success());
+    Ok(answer.and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse().ok()))
+}
+
+fn unreadable(source: &Path, error: &SbomError) -> Failure {
+    Failure::cant_say(format!(
+        "cannot list what `{}` consists of",
+        source.display()
+    ))
+    .with("reason", reasons(error))
+}
+
+/// What was skipped and why, the same reason once with its first places.
+fn tell(notes: &[Note], verbose: bool) {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for note in notes {
+        let places = by_reason.entry(note.reason.to_string()).or_default();
+        places.push(&note.about);
+    }
+    for (reason, places) in by_reason {
+        let shown = if verbose { places.len() } else { SHOWN };
+        let mut list = places
+            .iter()
+            .take(shown)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        if places.len() > shown {
+            let _ = write!(list, " and {} more", places.len() - shown);
+        }
+        ui::say(&format!(
+            "{}note:{:#} {}: {}",
+            ui::DIM,
+            ui::DIM,
+            ui::clean(&reason),
+            ui::clean(&list)
+        ));
+    }
+}
+
+/// A component's name and version, for people.
+fn labels(bom: &Bom) -> BTreeMap<&Ref, String> {
+    fn add<'a>(component: &'a crate::sbom::Component, labels: &mut BTreeMap<&'a Ref, String>) {
+        let version = component.version.as_deref().unwrap_or_default();
+        let label = format!("{} {version}", component.name);
+        if let Some(id) = &component.bom_ref {
+            labels.insert(id, ui::clean(label.trim_end()));
+        }
+        component
+            .components
+            .iter()
+            .for_each(|inner| add(inner, labels));
+    }
+    let mut labels = BTreeMap::new();
+    bom.metadata
+        .component
+        .iter()
+        .for_each(|root| add(root, &mut labels));
+    bom.components
+        .iter()
+        .for_each(|component| add(component, &mut labels));
+    labels
+}
+
+/// The graph as lines; what was shown once is not unfolded again.
+fn tree_text(bom: &Bom) -> String {
+    let labels = labels(bom);
+    let edges: BTreeMap<&Ref, &[Ref]> = bom
+        .dependencies
+        .iter()
+        .map(|each| (&each.reference, each.depends_on.as_slice()))
+        .collect();
+    let mut text = String::new();
+    let root = bom.metadata.component.as_ref();
+    let mut shown = BTreeSet::new();
+    // Depth first, with its own stack: a hostile graph can be deep.
+    let mut stack: Vec<_> = root
+        .and_then(|root| root.bom_ref.as_ref())
+        .map(|id| (id, 0))
+        .into_iter()
+        .collect();
+    while let Some((id, depth)) = stack.pop() {
+        let label = labels.get(id).map_or_else(|| id.to_string(), Clone::clone);
+        let needs = edges.get(id).copied().unwrap_or_default();
+        let again = !shown.insert(id) && !needs.is_empty();
+        let mark = if again { " (*)" } else { "" };
+        let _ = writeln!(text, "{}{label}{mark}", "  ".repeat(depth as usize));
+        if !again {
+            stack.extend(needs.iter().rev().map(|need| (need, depth + 1)));
+        }
+    }
+    text
+}
+
+fn table_text(bom: &Bom) -> String {
+    let mut text = String::new();
+    let mut rows: Vec<&crate::sbom::Component> = bom.components.iter().collect();
+    while let Some(component) = rows.pop() {
+        rows.extend(&component.components);
+        let purl = component.purl.as_ref().map(ToString::to_string);
+        let licenses: Vec<_> = component.licenses.iter().map(ToString::to_string).collect();
+        let _ = writeln!(
+            text,
+            "{:<40} {:<16} {:<28} {}",
+            ui::clean(&component.name),
+            ui::clean(component.version.as_deref().unwrap_or("-")),
+            ui::clean(&licenses.join(", ")),
+            ui::clean(&purl.unwrap_or_default()),
+        );
+    }
+    text
+}
