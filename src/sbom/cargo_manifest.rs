@@ -269,7 +269,11 @@ impl Package {
             };
         }
         let authors = field!(authors).unwrap_or_default();
-        component.authors = authors.iter().take(MAX_AUTHORS).map(author).collect();
+        component.authors = authors
+            .iter()
+            .take(MAX_AUTHORS)
+            .map(|text| author(text))
+            .collect();
         component.description = field!(description)
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty() && text.len() <= MAX_DESCRIPTION);
@@ -310,7 +314,7 @@ fn is_web(url: &str) -> bool {
 }
 
 /// CycloneDX wants an address where manifests may hold any text.
-fn author(text: &String) -> Contact {
+fn author(text: &str) -> Contact {
     let contact = Contact::parse(text);
     let valid = |email: &str| match email.split_once('@') {
         Some((user, host)) => {
@@ -324,7 +328,7 @@ fn author(text: &String) -> Contact {
     };
     match &contact.email {
         Some(email) if !valid(email) => Contact {
-            name: Some(text.clone()),
+            name: Some(text.to_owned()),
             email: None,
         },
         _ => contact,
