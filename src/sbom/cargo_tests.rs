@@ -166,14 +166,11 @@ fn a_hostile_workspace_is_refused_or_noted() {
 
 #[test]
 fn this_repository_is_read_whole() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = tempfile::tempdir().map(|copy| {
-        for name in ["Cargo.lock", "Cargo.toml"] {
-            std::fs::copy(folder.join(name), copy.path().join(name)).unwrap();
-        }
-        copy
-    });
-    let folder = folder.unwrap();
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["Cargo.lock", "Cargo.toml"] {
+        std::fs::copy(repository.join(name), folder.path().join(name)).unwrap();
+    }
     let mut tree = Tree::walk(folder.path()).unwrap();
     // Only a judge of what real manifests hold: cached or not, it must be valid.
     if let Some(home) = std::env::var_os("CARGO_HOME")
