@@ -4,6 +4,7 @@
 //! v0.1 to v0.3 and DSSE v1.0. Nothing in a parsed bundle is believed: key hints,
 //! log ids and payloads are claims until `verify` has looked at them.
 
+use serde_json::Value;
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 
 use crate::json::{self, JsonError};
@@ -42,7 +43,7 @@ impl Bundle {
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         // Read twice on purpose: the first pass refuses what two readers could
         // read differently, the second is the Sigstore client's own.
-        json::parse(bytes, MAX_BUNDLE)?;
+        one_of_each(&json::parse(bytes, MAX_BUNDLE)?).map_err(BundleError::Shape)?;
         let text = std::str::from_utf8(bytes).map_err(|error| {
             BundleError::Shape(format!("no UTF-8 after byte {}", error.valid_up_to()))
         })?;
@@ -134,6 +135,32 @@ impl Bundle {
     pub(crate) fn inner(&self) -> &sigstore_types::Bundle {
         &self.inner
     }
+}
+
+/// The format's `oneof` fields: with two of them, two readers could each see
+/// another signer or another content. A media type is required since v0.1.
+fn one_of_each(bundle: &Value) -> Result<(), String> {
+    if !bundle.is_object() {
+        return Err("no JSON object".to_owned());
+    }
+    if bundle["mediaType"].is_null() {
+        return Err("no `mediaType`".to_owned());
+    }
+    let content = ["messageSignature", "dsseEnvelope"];
+    let signer = ["publicKey", "x509CertificateChain", "certificate"];
+    for (parent, fields) in [
+        (bundle, &content[..]),
+        (&bundle["verificationMaterial"], &signer),
+    ] {
+        let there: Vec<_> = fields
+            .iter()
+            .filter(|field| parent.get(field).is_some())
+            .collect();
+        if let [first, second, ..] = there[..] {
+            return Err(format!("both `{first}` and `{second}`"));
+        }
+    }
+    Ok(())
 }
 
 fn chain_length(content: &VerificationMaterialContent) -> usize {
