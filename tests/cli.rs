@@ -84,6 +84,10 @@ fn folder() -> &'static Path {
         )
         .unwrap();
         fs::create_dir(folder.join("folder")).unwrap();
+        fs::create_dir(folder.join("crate")).unwrap();
+        fs::write(folder.join("crate/Cargo.lock"), CARGO_LOCK).unwrap();
+        fs::create_dir(folder.join("broken")).unwrap();
+        fs::write(folder.join("broken/Cargo.lock"), "[[package]").unwrap();
         folder
     })
 }
@@ -98,6 +102,21 @@ transparency = "not-required"
 
 [build]
 min-level = 1
+"#;
+
+/// A crate and what it needs.
+const CARGO_LOCK: &str = r#"version = 4
+
+[[package]]
+name = "app"
+version = "1.0.0"
+dependencies = ["itoa"]
+
+[[package]]
+name = "itoa"
+version = "1.0.19"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "0000000000000000000000000000000000000000000000000000000000000000"
 "#;
 
 fn private(path: &Path) {
@@ -297,6 +316,22 @@ fn exit_codes_and_words() {
             2,
             "already there",
         ),
+        (&["sbom", "crate"], false, 0, "\"pkg:cargo/itoa@1.0.19\""),
+        (
+            &["sbom", "crate", "--format", "tree"],
+            false,
+            0,
+            "app 1.0.0\n    itoa 1.0.19\n",
+        ),
+        (
+            &["sbom", "crate", "--format", "table"],
+            false,
+            0,
+            "pkg:cargo/itoa@1.0.19",
+        ),
+        (&["sbom", "folder"], false, 2, "nothing that is understood"),
+        (&["sbom", "broken"], false, 2, "Cargo.lock is malformed"),
+        (&["sbom", "missing"], false, 2, "cannot list what `missing`"),
         (&["policy", "check", "mine.toml"], false, 0, "usable mine"),
         (&["policy", "check", "typo.toml"], false, 2, "min-level"),
     ];
@@ -400,6 +435,7 @@ fn examples_of_every_help_are_understood() {
         &["run"],
         &["verify"],
         &["attest"],
+        &["sbom"],
         &["key", "generate"],
         &["key", "public"],
         &["policy", "check"],
@@ -434,6 +470,7 @@ fn check_example(line: &str) {
     fs::create_dir_all(scratch.path().join("data")).unwrap();
     has("policies/release.toml", "mine.toml");
     has("nats.conf", "lonely.wasm");
+    fs::write(scratch.path().join("Cargo.lock"), CARGO_LOCK).unwrap();
     if line.starts_with("key generate") {
         fs::remove_file(scratch.path().join("prov.key")).unwrap();
         fs::remove_file(scratch.path().join("prov.pub")).unwrap();

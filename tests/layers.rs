@@ -87,7 +87,7 @@ fn sources() -> Vec<Source> {
                 }
                 continue;
             }
-            let test = name == "tests.rs" || name.ends_with("_tests.rs");
+            let test = ["tests.rs", "judge.rs"].contains(&name) || name.ends_with("_tests.rs");
             if test || !name.ends_with(".rs") || ["lib.rs", "main.rs"].contains(&name) {
                 continue;
             }
