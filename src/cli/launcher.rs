@@ -38,6 +38,8 @@ pub(super) fn ready(attested: Attested) -> Result<Prepared, Failure> {
     let name = attested.name().to_owned();
     let mut progress = None;
     let prepared = prepare(attested, Some(&cache), &mut |event| match event {
+        // A small one is done before anybody could read that.
+        Event::Compiling { size } if size < 1 << 20 => {}
         Event::Compiling { size } => {
             progress = Some(Progress::start(&format!(
                 "compiling {name} ({}) for this machine, once",
