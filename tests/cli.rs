@@ -1,8 +1,9 @@
 //! How the program answers: arguments, exit codes, words.
 //!
-//! The help texts are `tests/cli/*.toml`; write them anew with
-//! `TRYCMD=overwrite cargo test --test cli help_texts`. Everything else runs in a
-//! folder that has what the cases name.
+//! Whole answers, word by word, are `tests/cli/*.toml`: every help, and what is
+//! said about files of `testdata`. `TRYCMD=overwrite cargo test --test cli
+//! whole_answers` writes them anew. Everything else runs in a folder that has what
+//! the cases name.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
 
@@ -134,7 +135,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn help_texts() {
+fn whole_answers() {
     let cases = trycmd::TestCases::new();
     cases.register_bin("prov", Path::new(env!("CARGO_BIN_EXE_prov")));
     // The width of help is that of the terminal.
@@ -217,7 +218,7 @@ fn exit_codes_and_words() {
             &["verify", "hello.wasm", "--key", "mine.key"],
             false,
             2,
-            "this is a private key",
+            "`prov key public mine.key` prints its public half",
         ),
         (
             &["verify", "hello.wasm", "--policy", "typo.toml"],
@@ -235,7 +236,7 @@ fn exit_codes_and_words() {
             &["verify", "hello.wasm", "--trusted-root", "mine.toml"],
             true,
             2,
-            "cannot use the trusted root",
+            "cannot use the trusted root `mine.toml`",
         ),
         (&["run", "hello.wasm"], true, 0, "hello\n"),
         (&["run", "three.wasm"], true, 3, ""),
@@ -311,6 +312,12 @@ fn exit_codes_and_words() {
             "not a usable private key",
         ),
         (
+            &["key", "generate", "--output", "nowhere/my.key"],
+            false,
+            2,
+            "hint: `mkdir -p nowhere` makes it",
+        ),
+        (
             &["key", "generate", "--output", "mine.key"],
             false,
             2,
@@ -362,6 +369,9 @@ fn a_private_key_that_others_can_read_is_told() {
         "{}",
         said(&output)
     );
+    // What is no private key is no secret.
+    let output = run(folder(), &["key", "public", "text.wasm"]);
+    assert!(!said(&output).contains("warning"), "{}", said(&output));
 }
 
 #[test]
@@ -384,6 +394,12 @@ fn colour_is_obeyed() {
         "--insecure-ignore-tlog",
     ]);
     let output = command.current_dir(folder()).output().unwrap();
+    assert!(!said(&output).contains('\u{1b}'), "{}", said(&output));
+    // A terminal's wish is not asked for where somebody forced colour, but for NO_COLOR.
+    command.env("CLICOLOR_FORCE", "1");
+    let output = command.output().unwrap();
+    assert!(said(&output).contains('\u{1b}'), "{}", said(&output));
+    let output = command.env("NO_COLOR", "1").output().unwrap();
     assert!(!said(&output).contains('\u{1b}'), "{}", said(&output));
 }
 

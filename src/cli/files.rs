@@ -96,7 +96,7 @@ pub(super) fn write(
     let mut file = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(parent(path))
-        .map_err(unwritable)?;
+        .map_err(|error| no_room(path, &error))?;
     file.write_all(bytes).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
     match existing {
@@ -116,6 +116,19 @@ pub(super) fn write(
         let _ = folder.sync_all();
     }
     Ok(())
+}
+
+/// The failure when no file can be made beside `path`. The temporary file's name
+/// is nobody's business.
+fn no_room(path: &Path, error: &io::Error) -> Failure {
+    let folder = parent(path).display();
+    let failure = Failure::cant_say(format!("cannot write `{}`", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure
+            .with("reason", format!("there is no folder `{folder}`"))
+            .hint(format!("`mkdir -p {folder}` makes it")),
+        kind => failure.with("reason", format!("folder `{folder}`: {kind}")),
+    }
 }
 
 /// The failure when a file would have to be replaced.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::artifact::Artifact;
 use crate::bundle::{self, Bundle, Evidence};
-use crate::key::{MAX_KEY, PublicKey};
+use crate::key::{KeyError, MAX_KEY, PublicKey};
 use crate::policy::{KeySource, Outcome, Policy, Verdict};
 use crate::statement::Statement;
 use crate::verify::{self, MAX_ROOT, Transparency, Trust, Verified, VerifyError};
@@ -163,16 +163,19 @@ impl GateArgs {
     /// certificates and log entries: parsing one costs more than all the rest.
     fn trust(&self, policy: &Policy, evidence: &[Evidence]) -> Result<Trust, Failure> {
         let trust = Trust::keys(policy.trusted_keys());
-        let broken = |error: verify::TrustError| {
-            Failure::cant_say("cannot use the trusted root").with("reason", reasons(&error))
+        let broken = |what: &str, error: verify::TrustError| {
+            Failure::cant_say(format!("cannot use {what}")).with("reason", reasons(&error))
         };
         match &self.trusted_root {
             Some(path) => {
                 let json = files::read_text(path, MAX_ROOT, "trusted root")?;
-                trust.with_root(&json).map_err(broken)
+                let what = format!("the trusted root `{}`", path.display());
+                trust.with_root(&json).map_err(|error| broken(&what, error))
             }
             None if evidence.iter().all(|each| each.bundle.is_bare()) => Ok(trust),
-            None => trust.with_public_good().map_err(broken),
+            None => trust
+                .with_public_good()
+                .map_err(|error| broken("the built-in trusted root", error)),
         }
     }
 }
@@ -192,6 +195,12 @@ impl Judgement {
         Some(version.to_owned())
     }
 
+    /// True when there is evidence and none of it is genuine: every rule fails for
+    /// want of it, and why there is none is all that helps.
+    pub(super) fn proved_nothing(&self) -> bool {
+        self.verified.is_empty() && !self.rejected.is_empty()
+    }
+
     /// The failure that a refused artifact ends in.
     pub(super) fn refusal(&self, artifact: &Artifact) -> Failure {
         let mut failure = Failure::no(format!("{} was refused", artifact.name()))
@@ -201,8 +210,7 @@ impl Judgement {
             failure = failure.with("evidence", format!("{origin}: {}", explain(error)));
             failure.hint = failure.hint.or_else(|| remedy(error));
         }
-        if self.verified.is_empty() && !self.rejected.is_empty() {
-            // Every rule fails for want of evidence; why there is none was said.
+        if self.proved_nothing() {
             return failure;
         }
         for finding in self.verdict.findings() {
@@ -241,6 +249,9 @@ pub(super) fn remedy(error: &VerifyError) -> Option<String> {
             "`sha256sum FILE` tells which artifact you have; its own bundle is needed"
         }
         VerifyError::NoRootTrusted => "`--trusted-root FILE` names the root to check with",
+        VerifyError::Certificate(_) | VerifyError::Log(_) | VerifyError::Timestamp(_) => {
+            "`--trusted-root FILE` names another root, if the signer has one that you trust"
+        }
         _ => return None,
     };
     Some(text.to_owned())
@@ -268,10 +279,15 @@ pub(super) fn explain(error: &VerifyError) -> String {
 fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
     let pem = files::read_text(path, MAX_KEY, "public key")?;
     PublicKey::from_pem(&pem).map_err(|error| {
-        Failure::cant_say(format!("`{}` is not a usable public key", path.display()))
-            .with("reason", reasons(&error))
-            .with("wanted", "a PEM file with the label PUBLIC KEY")
-            .hint("`prov key public FILE` prints the public half of a private key")
+        let failure = Failure::cant_say(format!("`{}` is not a usable public key", path.display()))
+            .with("reason", reasons(&error));
+        match error {
+            KeyError::Private => failure.hint(format!(
+                "`prov key public {}` prints its public half",
+                path.display()
+            )),
+            _ => failure.with("wanted", "a PEM file with the label PUBLIC KEY"),
+        }
     })
 }
 

@@ -133,6 +133,11 @@ fn public_of(key: &PrivateKey) -> Result<crate::key::PublicKey, Failure> {
 pub(super) fn read_private(path: &Path) -> Result<PrivateKey, Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let pem = zeroize::Zeroizing::new(files::read(path, MAX_PRIVATE_KEY, "private key")?);
+    let key = PrivateKey::from_pem(&pem).map_err(|error| {
+        Failure::cant_say(format!("`{}` is not a usable private key", path.display()))
+            .with("reason", reasons(&error))
+            .hint("`prov key generate` makes one")
+    })?;
     let mode = path
         .metadata()
         .map(|metadata| metadata.permissions().mode());
@@ -142,9 +147,5 @@ pub(super) fn read_private(path: &Path) -> Result<PrivateKey, Failure> {
             path.display()
         ));
     }
-    PrivateKey::from_pem(&pem).map_err(|error| {
-        Failure::cant_say(format!("`{}` is not a usable private key", path.display()))
-            .with("reason", reasons(&error))
-            .hint("`prov key generate` makes one")
-    })
+    Ok(key)
 }

@@ -72,8 +72,15 @@ fn text(artifact: &Artifact, judgement: &Judgement) -> String {
     for (origin, error) in &judgement.rejected {
         lines.extend(rejected_lines(origin, error));
     }
-    for finding in verdict.findings() {
-        lines.extend(finding_lines(finding));
+    if judgement.proved_nothing() {
+        let style = ui::ERROR;
+        lines.push(format!(
+            "{style}✗{style:#} no genuine evidence, so the answer is no"
+        ));
+    } else {
+        for finding in verdict.findings() {
+            lines.extend(finding_lines(finding));
+        }
     }
     lines.push(String::new());
     lines.join("\n")
@@ -83,13 +90,13 @@ fn rejected_lines(origin: &str, error: &VerifyError) -> Vec<String> {
     let (style, dim) = (ui::WARNING, ui::DIM);
     let reason = ui::clean(&gate::explain(error));
     let mut lines = vec![format!(
-        "{style}!{style:#} {:<24} {}",
+        "{style}!{style:#} {:<26} {}",
         "evidence",
         ui::clean(origin)
     )];
-    lines.extend(reason.lines().map(|line| format!("  {:<24} {line}", "")));
+    lines.extend(reason.lines().map(|line| format!("  {:<26} {line}", "")));
     if let Some(remedy) = gate::remedy(error) {
-        lines.push(format!("  {:<24} {dim}hint:{dim:#} {remedy}", ""));
+        lines.push(format!("  {:<26} {dim}hint:{dim:#} {remedy}", ""));
     }
     lines
 }
@@ -107,13 +114,13 @@ fn finding_lines(finding: &Finding) -> Vec<String> {
         None => String::new(),
     };
     let mut lines = vec![format!(
-        "{style}{mark}{style:#} {:<24} {}{backing}",
+        "{style}{mark}{style:#} {:<26} {}{backing}",
         finding.rule.name(),
         ui::clean(&finding.seen)
     )];
     let mut detail = |label: &str, text: &str| {
         let text = ui::clean(text);
-        lines.push(format!("  {:<24} {dim}{label}{dim:#} {text}", ""));
+        lines.push(format!("  {:<26} {dim}{label}{dim:#} {text}", ""));
     };
     if let Some(component) = &finding.component {
         detail("in", component);
