@@ -21,6 +21,7 @@ pub mod merge;
 pub mod model;
 pub mod note;
 pub mod purl;
+pub mod python;
 pub mod reference;
 pub mod tree;
 
@@ -52,7 +53,7 @@ pub type Collector = fn(&Tree, &mut Inventory) -> Result<(), SbomError>;
 /// ([`Inventory::relate`]), names the product ([`Inventory::product`]), says
 /// what it knows to be complete ([`Inventory::know_dependencies`]) and notes
 /// what it left out. A broken manifest of the product is an error, not a note.
-pub const COLLECTORS: &[Collector] = &[];
+pub const COLLECTORS: &[Collector] = &[python::collect];
 
 /// Runs every collector over a tree.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {

@@ -226,10 +226,17 @@ impl Tree {
         is_manifest: impl Fn(&str) -> bool,
         inventory: &mut Inventory,
     ) -> Vec<&str> {
-        let mut candidates: Vec<&str> = self
-            .files()
-            .filter(|path| is_manifest(file_name(path)))
-            .collect();
+        self.products_at(|path| is_manifest(file_name(path)), inventory)
+    }
+
+    /// The same, for manifests that their name alone does not tell: `is_manifest`
+    /// is given the whole path.
+    pub fn products_at(
+        &self,
+        is_manifest: impl Fn(&str) -> bool,
+        inventory: &mut Inventory,
+    ) -> Vec<&str> {
+        let mut candidates: Vec<&str> = self.files().filter(|path| is_manifest(path)).collect();
         candidates.sort_by_key(|path| (path.matches('/').count(), *path));
         let mut folders: BTreeMap<&str, &str> = BTreeMap::new();
         let mut products = Vec::new();
@@ -308,9 +315,7 @@ pub fn beside(path: &str, name: &str) -> String {
 
 /// True when a path lies in a folder for tests, examples or vendored code.
 pub(super) fn in_fixture(path: &str) -> bool {
-    parent(path)
-        .split('/')
-        .any(|part| FIXTURES.contains(&part))
+    parent(path).split('/').any(|part| FIXTURES.contains(&part))
 }
 
 /// A folder and all above it.
@@ -409,10 +414,7 @@ mod tests {
             Err(SbomError::Glob { glob, .. }) if glob == "{a"
         ));
         let many = vec!["x"; MAX_GLOBS + 1];
-        assert!(matches!(
-            select(&many, &[]),
-            Err(SbomError::TooMany { .. })
-        ));
+        assert!(matches!(select(&many, &[]), Err(SbomError::TooMany { .. })));
     }
 
     #[test]
