@@ -18,8 +18,9 @@ const SHOWN: usize = 5;
 
 /// List what source trees and artifacts consist of, as one CycloneDX document
 ///
-/// Reads Rust (Cargo.lock, auditable programs) and Go (go.mod, go.work, programs
-/// and WebAssembly modules). Needs no toolchain and no network and runs nothing.
+/// Reads Rust (Cargo.lock, auditable programs), Go (go.mod, go.work, programs and
+/// WebAssembly modules) and Python (uv, Poetry, PDM and Pipenv locks, pylock.toml,
+/// requirements files). Needs no toolchain and no network and runs nothing.
 /// The topmost manifest of each ecosystem is the product; fixtures, examples and
 /// vendored code are left out unless --include names them.
 #[derive(clap::Args)]
@@ -88,7 +89,7 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
         return Err(
             Failure::cant_say("nothing that is understood was found").with(
                 "wanted",
-                "Cargo.lock, go.mod, go.work, or a program or module built from them",
+                "a lock file or manifest of Rust, Go or Python, or a program or module built from one",
             ),
         );
     }

@@ -29,6 +29,7 @@ pub mod merge;
 pub mod model;
 pub mod note;
 pub mod purl;
+pub mod python;
 pub mod reference;
 pub mod rustbinary;
 pub mod tree;
@@ -65,6 +66,7 @@ pub type Collector = fn(&Tree, &mut Inventory) -> Result<(), SbomError>;
 pub const COLLECTORS: &[Collector] = &[
     cargo::collect,
     go::collect,
+    python::collect,
     // After them all: it ties together what they found.
     embeds::collect,
     // Looks for the modules that those before declare.

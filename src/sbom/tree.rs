@@ -226,10 +226,17 @@ impl Tree {
         is_manifest: impl Fn(&str) -> bool,
         inventory: &mut Inventory,
     ) -> Vec<&str> {
-        let mut candidates: Vec<&str> = self
-            .files()
-            .filter(|path| is_manifest(file_name(path)))
-            .collect();
+        self.products_at(|path| is_manifest(file_name(path)), inventory)
+    }
+
+    /// The same, for manifests that their name alone does not tell: `is_manifest`
+    /// is given the whole path.
+    pub fn products_at(
+        &self,
+        is_manifest: impl Fn(&str) -> bool,
+        inventory: &mut Inventory,
+    ) -> Vec<&str> {
+        let mut candidates: Vec<&str> = self.files().filter(|path| is_manifest(path)).collect();
         candidates.sort_by_key(|path| (path.matches('/').count(), *path));
         let mut folders: BTreeMap<&str, &str> = BTreeMap::new();
         let mut products = Vec::new();

@@ -1,0 +1,462 @@
+//! Whole projects: what the document of each fixture says. The lock files are
+//! made by the tools themselves, with few dependencies.
+
+use std::collections::BTreeSet;
+
+use super::super::component::{Component, Kind};
+use super::super::judge::document_of;
+use super::super::{Inventory, Reason, Ref, Sbom, SbomError, Tree, collect};
+use super::resolution;
+
+fn short(id: &Ref) -> String {
+    let text = id
+        .as_str()
+        .replace("%2F", "/")
+        .replace("%2B", "+")
+        .replace("%40", "@");
+    text.trim_start_matches("pkg:")
+        .trim_start_matches("pypi/")
+        .to_owned()
+}
+
+/// The graph, one component a line: scope, component, what it needs.
+fn graph(sbom: &Sbom) -> String {
+    let root = sbom.bom.metadata.component.as_ref().unwrap();
+    let mut lines: Vec<String> = [root]
+        .into_iter()
+        .chain(&sbom.bom.components)
+        .map(|component| {
+            let id = component.bom_ref.as_ref().unwrap();
+            let scope = component
+                .scope
+                .map_or("root".to_owned(), |scope| format!("{scope:?}"));
+            let found = sbom
+                .bom
+                .dependencies
+                .iter()
+                .find(|each| each.reference == *id);
+            let needs = match found {
+                Some(found) => found
+                    .depends_on
+                    .iter()
+                    .map(short)
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                None => "?".to_owned(),
+            };
+            let line = format!("{} {}: {needs}", scope.to_lowercase(), short(id));
+            line.trim_end().to_owned()
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+fn check(fixture: &str, wanted: &str) -> Sbom {
+    let sbom = document_of(&format!("python/{fixture}"));
+    let wanted: Vec<&str> = wanted
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let seen = graph(&sbom);
+    assert_eq!(seen.lines().collect::<Vec<_>>(), wanted, "\n{seen}\n");
+    sbom
+}
+
+fn component<'a>(sbom: &'a Sbom, name: &str) -> &'a Component {
+    let root = sbom.bom.metadata.component.iter();
+    let mut all = root.chain(&sbom.bom.components);
+    all.find(|component| component.name == name).unwrap()
+}
+
+fn failure(fixture: &str) -> SbomError {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = folder.join("testdata/sbom/python").join(fixture);
+    collect(&Tree::walk(&folder).unwrap(), &mut Inventory::default()).unwrap_err()
+}
+
+#[test]
+fn uv_workspace() {
+    check(
+        "uv-workspace",
+        "
+        excluded iniconfig@2.3.1:
+        excluded sniffio@1.3.1:
+        optional colorama@0.4.6:
+        optional toolz@1.2.0:
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0 socksio@1.0.0
+        required idna@3.20:
+        required packaging@26.3:
+        required paint-box@0.4.0?download_url=file://libs/paint: packaging@26.3 shape@0.3.0?download_url=file://libs/shape
+        required shape@0.3.0?download_url=file://libs/shape: idna@3.20
+        required six@99.0?download_url=file://vendored:
+        required socksio@1.0.0:
+        required studio@1.2.0?download_url=file://.: colorama@0.4.6 httpcore@1.0.9 iniconfig@2.3.1 shape@0.3.0?download_url=file://libs/shape six@99.0?download_url=file://vendored sniffio@1.3.1 toolz@1.2.0
+        root generic/fixture: paint-box@0.4.0?download_url=file://libs/paint studio@1.2.0?download_url=file://.",
+    );
+}
+
+#[test]
+fn uv_sources() {
+    check(
+        "uv-sources",
+        "
+        optional platformdirs@4.14.8:
+        optional platformdirs@4.3.8:
+        required six@1.17.0?download_url=https://files.pythonhosted.org/packages/b7/ce/149a00dd41f10bc29e5921b496af8b574d8413afcd5e30dfa0ed46c2cc5e/six-1.17.0-py2.py3-none-any.whl:
+        required toolz@9.0?vcs_url=git+https://git.example.org/toolz@bdffe72fe41249f28e2aa7314e3ed503d465c99e:
+        root sources@0.1.0?download_url=file://.: platformdirs@4.14.8 platformdirs@4.3.8 six@1.17.0?download_url=https://files.pythonhosted.org/packages/b7/ce/149a00dd41f10bc29e5921b496af8b574d8413afcd5e30dfa0ed46c2cc5e/six-1.17.0-py2.py3-none-any.whl toolz@9.0?vcs_url=git+https://git.example.org/toolz@bdffe72fe41249f28e2aa7314e3ed503d465c99e",
+    );
+}
+
+#[test]
+fn poetry_v1() {
+    check(
+        "poetry-v1",
+        "
+        excluded iniconfig@2.1.0:
+        optional toolz@1.2.0:
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0 socksio@1.0.0
+        required six@99.0?download_url=file://six:
+        required socksio@1.0.0:
+        root ode@2.0.0?download_url=file://.: httpcore@1.0.9 iniconfig@2.1.0 six@99.0?download_url=file://six toolz@1.2.0",
+    );
+}
+
+#[test]
+fn poetry_v2() {
+    check(
+        "poetry-v2",
+        "
+        excluded iniconfig@2.1.0:
+        optional platformdirs@4.12.4:
+        optional platformdirs@4.3.8:
+        optional toolz@1.2.0:
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0 socksio@1.0.0
+        required socksio@1.0.0:
+        root verse-app@0.1.0?download_url=file://.: httpcore@1.0.9 iniconfig@2.1.0 platformdirs@4.12.4 platformdirs@4.3.8 toolz@1.2.0",
+    );
+}
+
+#[test]
+fn pdm_extras() {
+    check(
+        "pdm-extras",
+        "
+        excluded iniconfig@2.1.0:
+        optional colorama@0.4.6:
+        optional toolz@1.2.0:
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0 socksio@1.0.0
+        required socksio@1.0.0:
+        root meter@0.2.0?download_url=file://.: colorama@0.4.6 httpcore@1.0.9 iniconfig@2.1.0 toolz@1.2.0",
+    );
+}
+
+#[test]
+fn pipfile_categories() {
+    check(
+        "pipfile-categories",
+        "
+        excluded iniconfig@2.3.1: ?
+        excluded packaging@26.3: ?
+        required certifi@2026.10.19.post1: ?
+        required h11@0.16.0: ?
+        required httpcore@1.0.9: ?
+        required socksio@1.0.0: ?
+        root generic/Pipfile.lock: certifi@2026.10.19.post1 h11@0.16.0 httpcore@1.0.9 iniconfig@2.3.1 packaging@26.3 socksio@1.0.0",
+    );
+}
+
+#[test]
+fn pylock_groups() {
+    check(
+        "pylock-groups",
+        "
+        excluded iniconfig@2.3.1: ?
+        optional colorama@0.4.6: ?
+        optional socksio@1.0.0: ?
+        required certifi@2026.10.19.post1: ?
+        required h11@0.16.0: ?
+        required httpcore@1.0.9: ?
+        root portable@1.0?download_url=file://.: certifi@2026.10.19.post1 colorama@0.4.6 h11@0.16.0 httpcore@1.0.9 iniconfig@2.3.1 socksio@1.0.0",
+    );
+}
+
+#[test]
+fn requirements_compiled() {
+    check(
+        "requirements-compiled",
+        "
+        excluded iniconfig@2.3.1:
+        optional colorama@0.4.6:
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0 socksio@1.0.0
+        required socksio@1.0.0:
+        root generic/requirements.txt: colorama@0.4.6 h11@0.16.0 httpcore@1.0.9 iniconfig@2.3.1",
+    );
+}
+
+#[test]
+fn requirements_includes() {
+    check(
+        "requirements-includes",
+        "
+        optional colorama@0.4.6: ?
+        optional six@1.16.0: ?
+        required archive?download_url=https://files.example.org/archive-2.0.tar.gz: ?
+        required h11@0.14.0?download_url=file://vendored/h11-0.14.0-py3-none-any.whl: ?
+        required idna@3.7: ?
+        required plain@3.1?download_url=https://files.example.org/wheels/plain-3.1-py3-none-any.whl: ?
+        required requests@0.0.1?download_url=file://local: ?
+        required tool?vcs_url=git+https://git.example.org/tool.git@0123456789abcdef0123456789abcdef01234567: ?
+        required typing-extensions@4.12.2: ?
+        required unpinned: ?
+        root generic/requirements.txt: archive?download_url=https://files.example.org/archive-2.0.tar.gz colorama@0.4.6 h11@0.14.0?download_url=file://vendored/h11-0.14.0-py3-none-any.whl idna@3.7 plain@3.1?download_url=https://files.example.org/wheels/plain-3.1-py3-none-any.whl requests@0.0.1?download_url=file://local six@1.16.0 tool?vcs_url=git+https://git.example.org/tool.git@0123456789abcdef0123456789abcdef01234567 typing-extensions@4.12.2 unpinned",
+    );
+}
+
+#[test]
+fn requirements_loop() {
+    check(
+        "requirements-loop",
+        "
+        required idna@3.7: ?
+        required six@1.16.0: ?
+        root generic/requirements.txt: idna@3.7 six@1.16.0",
+    );
+}
+
+#[test]
+fn pyproject_only() {
+    check(
+        "pyproject-only",
+        "
+        excluded iniconfig: ?
+        excluded packaging: ?
+        optional toolz: ?
+        required idna: ?
+        required near?download_url=file://near: ?
+        required six@1.16.0: ?
+        root only-manifest@1.0?download_url=file://.: idna iniconfig near?download_url=file://near packaging six@1.16.0 toolz",
+    );
+}
+
+#[test]
+fn tools_only() {
+    check(
+        "tools-only",
+        "
+        required idna: ?
+        root app@1.0?download_url=file://app: idna",
+    );
+}
+
+#[test]
+fn the_lock_file_tells_the_truth() {
+    for fixture in ["uv-workspace", "uv-sources"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = path
+            .join("testdata/sbom/python")
+            .join(fixture)
+            .join("uv.lock");
+        let lock: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let packages = lock["package"].as_array().unwrap();
+        let text = |table: &toml::Value, key: &str| table[key].as_str().unwrap().to_owned();
+        let (mut names, mut edges) = (BTreeSet::new(), BTreeSet::new());
+        for package in packages {
+            names.insert((text(package, "name"), text(package, "version")));
+            let lists = |key: &str| package.get(key).and_then(|lists| lists.as_table()).cloned();
+            let lists = [lists("optional-dependencies"), lists("dev-dependencies")];
+            let lists = lists.into_iter().flatten().flatten().map(|(_, list)| list);
+            for list in lists.chain(package.get("dependencies").cloned()) {
+                for needed in list.as_array().unwrap() {
+                    edges.insert((text(package, "name"), text(needed, "name")));
+                }
+            }
+        }
+        let sbom = document_of(&format!("python/{fixture}"));
+        let all = sbom
+            .bom
+            .metadata
+            .component
+            .iter()
+            .chain(&sbom.bom.components);
+        let all = all.filter(|component| component.purl.as_ref().unwrap().kind() == "pypi");
+        let by_ref: std::collections::BTreeMap<&Ref, &str> = all
+            .clone()
+            .map(|component| (component.bom_ref.as_ref().unwrap(), component.name.as_str()))
+            .collect();
+        let seen = all.map(|each| (each.name.clone(), each.version.clone().unwrap_or_default()));
+        assert_eq!(seen.collect::<BTreeSet<_>>(), names);
+        let mut drawn = BTreeSet::new();
+        for each in &sbom.bom.dependencies {
+            if let Some(from) = by_ref.get(&each.reference) {
+                let to = each.depends_on.iter().map(|to| by_ref[to].to_owned());
+                drawn.extend(to.map(|to| ((*from).to_owned(), to)));
+            }
+        }
+        assert_eq!(drawn, edges);
+    }
+}
+
+#[test]
+fn what_the_manifest_says_is_kept() {
+    let sbom = document_of("python/uv-workspace");
+    let studio = component(&sbom, "studio");
+    assert_eq!(
+        studio.description.as_deref(),
+        Some("A workspace root that needs one member")
+    );
+    assert_eq!(studio.licenses.len(), 1);
+    assert_eq!(studio.authors[0].name.as_deref(), Some("Ada"));
+    let h11 = component(&sbom, "h11");
+    assert_eq!(h11.external_references.len(), 2);
+    assert!(
+        h11.external_references
+            .iter()
+            .all(|each| each.hashes.len() == 1)
+    );
+    assert!(h11.hashes.is_empty());
+    let only = document_of("python/pyproject-only");
+    let root = component(&only, "Only.Manifest");
+    assert_eq!(root.kind, Kind::Application);
+    assert_eq!(root.external_references.len(), 1);
+    assert!(only.notes.iter().any(|note| note.reason == Reason::NoLock));
+}
+
+#[test]
+fn an_export_beside_the_lock_file_is_not_read_twice() {
+    let sbom = document_of("python/uv-workspace");
+    let product = "uv.lock".to_owned();
+    let skipped: Vec<&str> = sbom
+        .notes
+        .iter()
+        .filter(|note| {
+            note.reason
+                == Reason::BelowProduct {
+                    product: product.clone(),
+                }
+        })
+        .map(|note| note.about.as_str())
+        .collect();
+    assert_eq!(skipped, ["requirements.txt"]);
+}
+
+#[test]
+fn secrets_of_urls_stay_out() {
+    let sbom = document_of("python/requirements-includes");
+    let json = String::from_utf8(sbom.bom.to_json().unwrap()).unwrap();
+    assert!(!json.contains("secret") && !json.contains("token"));
+    let told: Vec<&str> = sbom
+        .notes
+        .iter()
+        .filter(|note| matches!(note.reason, Reason::NotUnderstood { .. }))
+        .map(|note| note.about.as_str())
+        .collect();
+    assert_eq!(told.len(), 2);
+    let six = component(&sbom, "six");
+    assert_eq!(six.external_references[0].hashes.len(), 2);
+    let seen = &six.evidence.as_ref().unwrap().occurrences[0];
+    assert_eq!(
+        (seen.location.as_str(), seen.line),
+        ("requirements.txt", Some(5))
+    );
+}
+
+#[test]
+fn nothing_outside_of_the_tree_is_read() {
+    assert!(matches!(
+        failure("requirements-outside"),
+        SbomError::Outside { .. }
+    ));
+}
+
+fn broken(name: &str, text: &str) -> Result<Inventory, SbomError> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), text).unwrap();
+    let mut inventory = Inventory::default();
+    collect(&Tree::walk(folder.path()).unwrap(), &mut inventory).map(|()| inventory)
+}
+
+#[test]
+fn broken_files_are_errors_and_never_a_panic() {
+    let deep = format!("x ; {}os_name == 'x'", "(".repeat(10_000));
+    for (name, text) in [
+        ("uv.lock", "[[package]]\nname = 1\n".to_owned()),
+        ("uv.lock", "[[package]]\n".to_owned()),
+        ("uv.lock", "package = 3".to_owned()),
+        (
+            "poetry.lock",
+            "[[package]]\nname = 'x'\nversion = '1'\n[package.dependencies]\ny = {markers = '('}"
+                .to_owned(),
+        ),
+        (
+            "pdm.lock",
+            "[[package]]\nname = 'x'\ndependencies = ['!']".to_owned(),
+        ),
+        (
+            "pdm.lock",
+            format!("[[package]]\nname = 'x'\ndependencies = [\"{deep}\"]"),
+        ),
+        ("pylock.toml", "lock-version = '2.0'".to_owned()),
+        ("pylock.toml", "packages = []".to_owned()),
+        ("Pipfile.lock", "[]".to_owned()),
+        ("Pipfile.lock", "{\"default\": 3}".to_owned()),
+        ("Pipfile.lock", "[".repeat(100_000)),
+        ("requirements.txt", "!".to_owned()),
+        ("requirements.txt", "-r missing.txt".to_owned()),
+        ("requirements.txt", deep.clone()),
+        (
+            "pyproject.toml",
+            "[project]\nname = 'x'\ndependencies = ['!']".to_owned(),
+        ),
+        ("pyproject.toml", "[project".to_owned()),
+        (
+            "uv.lock",
+            "[[package]]\nname = 'x'\n".repeat(resolution::MAX_VERSIONS + 1),
+        ),
+    ] {
+        assert!(
+            broken(name, &text).is_err(),
+            "{name} was taken: {:.80}",
+            text
+        );
+    }
+}
+
+#[test]
+fn odd_but_harmless_files_are_taken() {
+    for (name, text) in [
+        ("uv.lock", ""),
+        ("poetry.lock", ""),
+        ("pdm.lock", ""),
+        ("Pipfile.lock", "{}"),
+        ("pylock.toml", "lock-version = '1.0'"),
+        ("requirements.txt", "\\\n\\"),
+        (
+            "uv.lock",
+            "[[package]]\nname = 'x'\nsource = {path = '/home/me/x'}\ndependencies = [{name = 'x', extra = ['y']}, {name = 'gone'}]",
+        ),
+    ] {
+        let inventory = broken(name, text).unwrap();
+        assert!(inventory.products().count() == 1, "{name} has no product");
+        let settings = super::super::Settings {
+            name: "x".into(),
+            ..Default::default()
+        };
+        let sbom = super::super::document(inventory, &settings).unwrap();
+        let json = String::from_utf8(sbom.bom.to_json().unwrap()).unwrap();
+        assert!(!json.contains("/home/me"));
+        assert_eq!(super::super::judge::faults(&sbom.bom), Vec::<String>::new());
+    }
+}
