@@ -19,7 +19,7 @@ use crate::launch::nats::{Addresses, Bound, Control, NatsError, Server};
 use crate::launch::{Connect, Output};
 
 use super::error::{Exit, Failure, reasons};
-use super::gate::{self, Fallback, GateArgs, Judgement};
+use super::gate::{Fallback, GateArgs, Judgement};
 use super::{CommandResult, Format, files, launcher, run::MAX_MODULE, ui};
 
 /// How many lines of a server that fails are shown.
@@ -105,16 +105,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub(super) fn run(args: Args, verbose: u8) -> CommandResult {
     let started = Instant::now();
     let (artifact, evidence) = args.artifact()?;
-    let name = artifact.name().to_owned();
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::Dev)?;
-    if !judgement.verdict.passed() {
-        return Err(judgement.refusal(&artifact));
-    }
-    gate::warn_of(&judgement.rejected);
-    let attested = judgement
-        .verdict
-        .admit(artifact)
-        .map_err(|error| Failure::no(format!("{name} was refused")).with("reason", error))?;
+    let attested = judgement.admit(artifact)?;
 
     // What is in the way is told before the module is compiled.
     let mut site = Site::open(&args)?;

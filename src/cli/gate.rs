@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::artifact::Artifact;
 use crate::bundle::{self, Bundle, Evidence};
 use crate::key::{KeyError, MAX_KEY, PublicKey};
-use crate::policy::{KeySource, Outcome, Policy, Verdict};
+use crate::policy::{Attested, KeySource, Outcome, Policy, Verdict};
 use crate::statement::Statement;
 use crate::verify::{self, MAX_ROOT, Transparency, Trust, Verified, VerifyError};
 
@@ -201,8 +201,23 @@ impl Judgement {
         self.verified.is_empty() && !self.rejected.is_empty()
     }
 
+    /// The artifact, to be run, if the policy said yes; warns of evidence that
+    /// proved nothing beside what was enough.
+    pub(super) fn admit(&self, artifact: Artifact) -> Result<Attested, Failure> {
+        if !self.verdict.passed() {
+            return Err(self.refusal(&artifact));
+        }
+        for (origin, error) in &self.rejected {
+            ui::warn(&format!("{origin}: {}", explain(error)));
+        }
+        let name = artifact.name().to_owned();
+        self.verdict
+            .admit(artifact)
+            .map_err(|error| Failure::no(format!("{name} was refused")).with("reason", error))
+    }
+
     /// The failure that a refused artifact ends in.
-    pub(super) fn refusal(&self, artifact: &Artifact) -> Failure {
+    fn refusal(&self, artifact: &Artifact) -> Failure {
         let mut failure = Failure::no(format!("{} was refused", artifact.name()))
             .with("digest", artifact.sha256())
             .with("policy", &self.policy);
@@ -311,11 +326,4 @@ fn build_key() -> Result<Option<PublicKey>, Failure> {
 #[cfg(not(feature = "embedded-nats"))]
 fn build_key() -> Result<Option<PublicKey>, Failure> {
     Ok(None)
-}
-
-/// One line per piece of evidence that proved nothing although the rest was enough.
-pub(super) fn warn_of(rejected: &[(String, VerifyError)]) {
-    for (origin, error) in rejected {
-        ui::warn(&format!("{origin}: {}", explain(error)));
-    }
 }

@@ -6,7 +6,7 @@ use crate::artifact::Artifact;
 use crate::launch::{Access, Connect, Guest, Input};
 
 use super::error::{Exit, Failure, reasons};
-use super::gate::{self, Fallback, GateArgs};
+use super::gate::{Fallback, GateArgs};
 use super::{CommandResult, files, launcher};
 
 /// The largest module that is read, in bytes.
@@ -71,14 +71,7 @@ pub(super) fn run(args: Args) -> CommandResult {
     let artifact = Artifact::read(&name, file, MAX_MODULE)
         .map_err(|error| Failure::cant_say(reasons(&error)))?;
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
-    if !judgement.verdict.passed() {
-        return Err(judgement.refusal(&artifact));
-    }
-    gate::warn_of(&judgement.rejected);
-    let attested = judgement
-        .verdict
-        .admit(artifact)
-        .map_err(|error| Failure::no(format!("{name} was refused")).with("reason", error))?;
+    let attested = judgement.admit(artifact)?;
 
     let mut guest = Guest::new();
     guest.args([name]).args(args.args).input(Input::Inherit);
