@@ -63,9 +63,10 @@ impl SbomRules {
     pub(super) fn judge(&self, sboms: &[&Value]) -> Vec<Finding> {
         let unreadable = |why: &str| {
             let fail = |(rule, line)| {
-                Finding::new(rule, Outcome::Failed, why, self.wanted(rule))
+                let wanted = "an SBOM that says what is inside";
+                Finding::new(rule, Outcome::Failed, why, wanted)
                     .at(line)
-                    .fix("attach an SBOM that a trusted signer signed: `prov attest`")
+                    .fix("attach a CycloneDX SBOM that a trusted signer signed")
             };
             self.active().map(fail).collect()
         };
