@@ -127,6 +127,8 @@ impl Tree {
             .git_exclude(false)
             .ignore(false)
             .require_git(false)
+            // A virtual environment that was asked for hides itself (PEP 405).
+            .git_ignore(!root.join("pyvenv.cfg").is_file())
             .follow_links(false)
             .max_depth(Some(MAX_DEPTH))
             .overrides(exclude.build().map_err(|error| glob("", error))?)
@@ -315,7 +317,9 @@ pub fn beside(path: &str, name: &str) -> String {
 
 /// True when a path lies in a folder for tests, examples or vendored code.
 pub(super) fn in_fixture(path: &str) -> bool {
-    parent(path).split('/').any(|part| FIXTURES.contains(&part))
+    parent(path)
+        .split('/')
+        .any(|part| FIXTURES.contains(&part))
 }
 
 /// A folder and all above it.
@@ -414,7 +418,10 @@ mod tests {
             Err(SbomError::Glob { glob, .. }) if glob == "{a"
         ));
         let many = vec!["x"; MAX_GLOBS + 1];
-        assert!(matches!(select(&many, &[]), Err(SbomError::TooMany { .. })));
+        assert!(matches!(
+            select(&many, &[]),
+            Err(SbomError::TooMany { .. })
+        ));
     }
 
     #[test]

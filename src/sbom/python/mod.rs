@@ -16,6 +16,9 @@ use pyproject::Project;
 use resolution::{Package, Resolution};
 use source::Origin;
 
+pub mod artifact;
+pub mod embedded;
+pub mod environment;
 pub mod marker;
 pub mod metadata;
 pub mod pdm;
@@ -28,6 +31,7 @@ pub mod requirements;
 pub mod resolution;
 pub mod source;
 pub mod uv;
+pub mod zip;
 
 #[cfg(test)]
 mod tests;
@@ -51,7 +55,17 @@ pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> 
     for files in projects.values() {
         collect_project(tree, files, inventory)?;
     }
-    Ok(())
+    // What lies under a project is its own environment or build output.
+    let manifest = |path: &str| {
+        let mut folders = projects.iter();
+        let above = |folder: &str| {
+            folder.is_empty() || path == folder || path.starts_with(&format!("{folder}/"))
+        };
+        let found = folders.find(|(folder, _)| above(folder));
+        found.and_then(|(_, files)| files.first().copied())
+    };
+    environment::collect(tree, manifest, inventory)?;
+    artifact::collect(tree, manifest, inventory)
 }
 
 fn is_manifest(tree: &Tree, path: &str) -> bool {

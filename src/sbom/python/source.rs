@@ -23,6 +23,8 @@ pub enum Origin {
     },
     /// A folder or file, relative to the tree; empty when it lies outside.
     Path(String),
+    /// A wheel or sdist that was given, by its file name.
+    File(String),
     /// No package at all: a manifest that stands for a project without a name.
     Manifest,
 }
@@ -85,6 +87,7 @@ impl Origin {
         let purl = Purl::pypi(name, version)?;
         Ok(match self {
             Origin::PyPi | Origin::Manifest => purl,
+            Origin::File(name) => purl.with("file_name", name),
             Origin::Index(url) => purl.with("repository_url", url),
             Origin::Url(url) => purl.with("download_url", url),
             Origin::Git { url, commit } if commit.is_empty() => {
@@ -142,7 +145,7 @@ pub fn hash(text: &str) -> Option<Hash> {
         "sha3_256" => ("SHA3-256", 64),
         "sha3_384" => ("SHA3-384", 96),
         "sha3_512" => ("SHA3-512", 128),
-        "blake2b" => ("BLAKE2b-512", 128),
+        "blake2b" | "blake2b_512" => ("BLAKE2b-512", 128),
         _ => return None,
     };
     let hex = content.len() == length && content.bytes().all(|byte| byte.is_ascii_hexdigit());

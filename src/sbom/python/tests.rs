@@ -460,3 +460,126 @@ fn odd_but_harmless_files_are_taken() {
         assert_eq!(super::super::judge::faults(&sbom.bom), Vec::<String>::new());
     }
 }
+
+#[test]
+fn environment() {
+    check(
+        "environment",
+        "
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0
+        required rpds-py@2026.9.1: cargo/archery@1.2.3 cargo/heck@0.5.0 cargo/libc@0.2.177 cargo/once_cell@1.21.3 cargo/proc-macro2@1.0.103 cargo/pyo3-build-config@0.29.3 cargo/pyo3-ffi@0.29.3 cargo/pyo3-macros-backend@0.29.3 cargo/pyo3-macros@0.29.3 cargo/pyo3@0.29.3 cargo/quote@1.0.42 cargo/rpds-py@2026.9.1?download_url=file://.#src/lib.rs cargo/rpds@1.2.1 cargo/smallvec@1.15.1 cargo/syn@2.0.111 cargo/target-lexicon@0.13.3 cargo/triomphe@0.1.16 cargo/unicode-ident@1.0.22
+        required setuptools@84.2.1: packaging@26.3 wheel@0.46.3
+        required shadow@1.0?vcs_url=git+https://git.example.org/shadow@0123456789abcdef0123456789abcdef01234567: ?
+        required socksio@1.0.0:
+        root generic/fixture: httpcore@1.0.9 rpds-py@2026.9.1 setuptools@84.2.1 shadow@1.0?vcs_url=git+https://git.example.org/shadow@0123456789abcdef0123456789abcdef01234567 socksio@1.0.0",
+    );
+}
+
+#[test]
+fn wheel() {
+    check(
+        "wheel",
+        "
+        optional socksio: ?
+        required idna: ?
+        root tiny-thing@1.0?file_name=tiny_thing-1.0-py3-none-any.whl: idna socksio",
+    );
+}
+
+#[test]
+fn sdist() {
+    check(
+        "sdist",
+        "
+        optional socksio: ?
+        required idna: ?
+        root tiny-thing@1.0?file_name=tiny_thing-1.0.tar.gz: idna socksio",
+    );
+}
+
+#[test]
+fn broken_archives_are_errors() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder.join("testdata/sbom/python/broken")).unwrap() {
+        let path = entry.unwrap().path();
+        let tree = Tree::walk(&path).unwrap();
+        let error = collect(&tree, &mut Inventory::default());
+        let flaw = path.file_name().unwrap().to_str().unwrap();
+        let error = error.expect_err(flaw);
+        match flaw {
+            "leaves-by-dots" | "leaves-by-root" | "sdist-leaves-by-dots" => {
+                assert!(
+                    matches!(error, SbomError::Outside { .. }),
+                    "{flaw}: {error:?}"
+                );
+            }
+            "metadata-is-a-link" | "sdist-metadata-is-a-link" => {
+                assert!(
+                    matches!(error, SbomError::NotAFile { .. }),
+                    "{flaw}: {error:?}"
+                );
+            }
+            _ => assert!(
+                matches!(error, SbomError::Syntax { .. }),
+                "{flaw}: {error:?}"
+            ),
+        }
+        count += 1;
+    }
+    assert_eq!(count, 17);
+}
+
+#[test]
+fn an_artifact_has_both_digests_of_its_file() {
+    let sbom = document_of("python/wheel");
+    let wheel = component(&sbom, "Tiny.Thing");
+    let algorithms: Vec<&str> = wheel.hashes.iter().map(|hash| hash.alg.as_str()).collect();
+    assert_eq!(algorithms, ["SHA-256", "SHA-512"]);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = "testdata/sbom/python/wheel/tiny_thing-1.0-py3-none-any.whl";
+    let bytes = std::fs::read(folder.join(path)).unwrap();
+    assert_eq!(
+        wheel.hashes[0].content,
+        crate::artifact::Digest::sha256(&bytes).hex()
+    );
+}
+
+#[test]
+fn an_archive_alone_is_a_source_too() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = folder.join("testdata/sbom/python/sdist/tiny_thing-1.0.tar.gz");
+    let mut inventory = Inventory::default();
+    collect(&Tree::file(&path).unwrap(), &mut inventory).unwrap();
+    assert_eq!(inventory.products().count(), 1);
+}
+
+#[test]
+fn what_lies_inside_of_a_package_is_its_part() {
+    let sbom = document_of("python/environment");
+    let rpds = component(&sbom, "rpds-py");
+    let crates = rpds
+        .components
+        .iter()
+        .filter(|part| part.purl.as_ref().unwrap().kind() == "cargo");
+    assert!(crates.count() > 5);
+    let setuptools = component(&sbom, "setuptools");
+    let parts: Vec<&str> = setuptools
+        .components
+        .iter()
+        .map(|part| part.name.as_str())
+        .collect();
+    assert_eq!(parts, ["packaging", "wheel"]);
+    let shadow = component(&sbom, "shadow");
+    assert!(!shadow.purl.as_ref().unwrap().to_string().contains("secret"));
+    assert_eq!(shadow.licenses.len(), 1);
+    for component in &sbom.bom.components {
+        assert!(
+            !component.licenses.is_empty(),
+            "{} has no licence",
+            component.name
+        );
+    }
+}
