@@ -47,27 +47,9 @@ enum ArtifactFault {
     Other { name: String, version: String },
 }
 
-/// Reads every wheel and sdist of a tree that lies under no project.
-pub fn collect<'a>(
-    tree: &Tree,
-    manifest: impl Fn(&str) -> Option<&'a str>,
-    inventory: &mut Inventory,
-) -> Result<(), SbomError> {
-    for path in tree.products_at(is_artifact, inventory) {
-        match manifest(parent(path)) {
-            Some(product) => {
-                let product = product.to_owned();
-                inventory.note(Note::new(path, Reason::BelowProduct { product }));
-            }
-            None => collect_one(tree, path, inventory)?,
-        }
-    }
-    Ok(())
-}
-
 /// Any `.tar.gz` could be an sdist by its name, so those count only where a
 /// build puts them, or alone.
-fn is_artifact(path: &str) -> bool {
+pub fn is_artifact(path: &str) -> bool {
     let name = file_name(path);
     let place = matches!(file_name(parent(path)), "" | "dist");
     name.ends_with(".whl") || place && name.ends_with(".tar.gz") && stem(name).is_some()
@@ -88,7 +70,8 @@ fn stem(file: &str) -> Option<(String, Version)> {
     ))
 }
 
-fn collect_one(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(), SbomError> {
+/// Reads one wheel or sdist.
+pub fn collect(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(), SbomError> {
     let syntax = |fault: ArtifactFault| SbomError::syntax(path, fault);
     let read = |source| SbomError::Read {
         path: path.to_owned(),

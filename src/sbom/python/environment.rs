@@ -12,8 +12,8 @@ use super::super::purl::normalize_python_name;
 use super::super::tree::{Tree, beside, parent};
 use super::super::{Ref, SbomError};
 use super::embedded;
-use super::marker::Pythons;
 use super::metadata::{MAX_METADATA, Metadata};
+use super::pythons::Pythons;
 use super::resolution::{Package, Resolution};
 use super::source::Origin;
 use crate::json;
@@ -21,33 +21,55 @@ use crate::json;
 /// Names of folders that hold installed packages.
 const SITES: &[&str] = &["site-packages", "dist-packages"];
 
-/// Reads every environment of a tree that is no project's own. `manifest` is
-/// the one that a path lies under, if any.
-pub fn collect<'a>(
-    tree: &Tree,
-    manifest: impl Fn(&str) -> Option<&'a str>,
-    inventory: &mut Inventory,
-) -> Result<(), SbomError> {
-    let mut sites: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+/// The most environments, vendored ones too, of one tree.
+pub const MAX_SITES: usize = 1_000;
+
+/// Folders of installed packages and the metadata of each package there.
+pub type Sites<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+
+/// Finds the environments of a tree: the tree itself, or `site-packages` in it.
+pub fn sites(tree: &Tree) -> Result<Sites<'_>, SbomError> {
+    let mut sites = Sites::new();
     for path in tree
         .files()
         .filter(|path| path.ends_with(".dist-info/METADATA"))
     {
         let site = parent(parent(path));
-        let parts: Vec<&str> = site.split('/').collect();
-        if site.is_empty() || parts.iter().any(|part| SITES.contains(part)) {
+        if site.is_empty() || site.split('/').any(|part| SITES.contains(&part)) {
             sites.entry(site).or_default().push(path);
+        }
+        if sites.len() > MAX_SITES {
+            return Err(SbomError::TooMany {
+                what: "environments",
+                limit: MAX_SITES,
+            });
+        }
+    }
+    Ok(sites)
+}
+
+/// Reads the environments that are no project's own; `above` gives the manifest
+/// that a path lies under.
+pub fn collect<'a>(
+    tree: &Tree,
+    sites: &Sites<'_>,
+    above: impl Fn(&str) -> Option<&'a str>,
+    inventory: &mut Inventory,
+) -> Result<(), SbomError> {
+    let mut sboms: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for path in tree.files() {
+        if let Some((package, _)) = path.split_once(".dist-info/sboms/") {
+            sboms.entry(package).or_default().push(path);
         }
     }
     // What is vendored in a package comes after that package.
     let mut owners: BTreeMap<String, Ref> = BTreeMap::new();
-    for (site, paths) in &sites {
-        if let Some(product) = manifest(site) {
+    for (site, paths) in sites {
+        if let Some(product) = paths.first().and_then(|path| above(path)) {
             let product = product.to_owned();
             inventory.note(Note::new(*site, Reason::BelowProduct { product }));
             continue;
         }
-        let outer = sites.keys().any(|other| is_below(site, other));
         let nested: BTreeSet<&str> = sites
             .iter()
             .filter(|(other, _)| is_below(other, site))
@@ -55,7 +77,7 @@ pub fn collect<'a>(
             .collect();
         let ids = collect_site(tree, site, paths, inventory)?;
         for (path, id) in paths.iter().zip(&ids) {
-            if outer && let Some(owner) = owners.get(*path) {
+            if let Some(owner) = owners.get(*path) {
                 inventory.relate(owner, Relation::Contains, id)?;
             }
             if !nested.is_empty() {
@@ -63,7 +85,10 @@ pub fn collect<'a>(
                     owners.insert(file, id.clone());
                 }
             }
-            collect_sboms(tree, path, id, inventory)?;
+            let package = path.trim_end_matches(".dist-info/METADATA");
+            if let Some(sboms) = sboms.get(package) {
+                collect_sboms(tree, sboms, id, inventory)?;
+            }
         }
     }
     Ok(())
@@ -80,7 +105,9 @@ fn collect_site(
     paths: &[&str],
     inventory: &mut Inventory,
 ) -> Result<Vec<Ref>, SbomError> {
-    let pythons = pythons(tree, site);
+    // Only on Windows is it `Lib`, with a capital.
+    let windows = site.split('/').any(|part| part == "Lib");
+    let pythons = pythons(tree, site).on_windows(windows);
     let mut resolution = Resolution {
         path: site.to_owned(),
         ..Resolution::default()
@@ -104,7 +131,7 @@ fn collect_site(
         .map(|each| normalize_python_name(&each.name))
         .collect();
     for package in &mut resolution.packages {
-        for requires in &mut package.requires {
+        if let Some(requires) = &mut package.requires {
             requires.retain(|each| !each.conditional || installed.contains(&each.name));
             requires
                 .iter_mut()
@@ -171,19 +198,17 @@ fn record(
 
 fn collect_sboms(
     tree: &Tree,
-    metadata: &str,
+    paths: &[&str],
     owner: &Ref,
     inventory: &mut Inventory,
 ) -> Result<(), SbomError> {
-    let folder = beside(metadata, "sboms/");
-    let files = tree.files().filter(|path| path.starts_with(&folder));
-    for (count, path) in files.enumerate() {
-        if count >= embedded::MAX_SBOMS {
-            return Err(SbomError::TooMany {
-                what: "SBOMs in one package",
-                limit: embedded::MAX_SBOMS,
-            });
-        }
+    if paths.len() > embedded::MAX_SBOMS {
+        return Err(SbomError::TooMany {
+            what: "SBOMs in one package",
+            limit: embedded::MAX_SBOMS,
+        });
+    }
+    for path in paths {
         let bytes = tree.bytes(path, embedded::MAX_SBOM)?;
         // Somebody else's document may be broken; the package is there all the same.
         let document = json::parse(&bytes, bytes.len()).unwrap_or(Value::Null);

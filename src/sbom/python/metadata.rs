@@ -4,9 +4,10 @@
 
 use super::super::component::{Contact, ReferenceKind};
 use super::super::license::{Acknowledgement, License, LicenseChoice};
-use super::marker::Pythons;
+use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Package, When};
+use super::source::{iri, without_user};
 
 /// The largest file of core metadata, in bytes.
 pub const MAX_METADATA: u64 = 16 << 20;
@@ -265,7 +266,7 @@ fn contacts(value: &str, addresses: bool) -> Vec<Contact> {
 pub fn page(kind: ReferenceKind, url: &str) -> Option<(ReferenceKind, String)> {
     let web = url.starts_with("https://") || url.starts_with("http://");
     (web && !url.contains(|c: char| c.is_whitespace() || c.is_control()))
-        .then(|| (kind, super::source::without_user(url)))
+        .then(|| (kind, iri(&without_user(url))))
 }
 
 /// What a page is, by its label (PyPA specifications, well-known project URLs).
