@@ -127,6 +127,8 @@ impl Tree {
             .git_exclude(false)
             .ignore(false)
             .require_git(false)
+            // A virtual environment that was asked for hides itself (PEP 405).
+            .git_ignore(!root.join("pyvenv.cfg").is_file())
             .follow_links(false)
             .max_depth(Some(MAX_DEPTH))
             .overrides(exclude.build().map_err(|error| glob("", error))?)

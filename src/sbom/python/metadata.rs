@@ -4,9 +4,10 @@
 
 use super::super::component::{Contact, ReferenceKind};
 use super::super::license::{Acknowledgement, License, LicenseChoice};
-use super::marker::Pythons;
+use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Package, When};
+use super::source::{iri, without_user};
 
 /// The largest file of core metadata, in bytes.
 pub const MAX_METADATA: u64 = 16 << 20;
@@ -94,6 +95,8 @@ pub struct Metadata {
     pub licenses: Vec<LicenseChoice>,
     /// `Author`, `Author-email` and their like.
     pub authors: Vec<Contact>,
+    /// `Requires-Python`.
+    pub requires_python: Option<String>,
     /// `Requires-Dist`.
     pub requires: Vec<Requirement>,
     /// What stands in `Requires-Dist` and is no requirement.
@@ -125,6 +128,7 @@ impl Metadata {
                 "name" => metadata.name = value.to_owned(),
                 "version" => metadata.version = value.to_owned(),
                 "summary" => metadata.summary = value.lines().next().map(str::to_owned),
+                "requires-python" => metadata.requires_python = Some(value.to_owned()),
                 "license-expression" => expression = Some(value.to_owned()),
                 "license" => license = Some(value.to_owned()),
                 "classifier" => classifiers.push(value.to_owned()),
@@ -158,10 +162,14 @@ impl Metadata {
         self.pages.extend(page(kind, url));
     }
 
-    /// The package that it describes, with what it requires.
-    pub fn package(&self) -> Package {
-        // What a Python takes is not known here, so every marker is a condition.
-        let pythons = Pythons::default();
+    /// The Pythons that it takes.
+    pub fn pythons(&self) -> Pythons {
+        let text = self.requires_python.as_deref();
+        text.map(Pythons::of).unwrap_or_default()
+    }
+
+    /// The package that it describes, with what it requires on these Pythons.
+    pub fn package(&self, pythons: &Pythons) -> Package {
         let requires = self.requires.iter();
         Package {
             name: self.name.clone(),
@@ -172,7 +180,7 @@ impl Metadata {
             pages: self.pages.clone(),
             requires: Some(
                 requires
-                    .filter_map(|each| each.dependency(When::Always, &pythons))
+                    .filter_map(|each| each.dependency(When::Always, pythons))
                     .collect(),
             ),
             ..Package::default()
@@ -258,7 +266,7 @@ fn contacts(value: &str, addresses: bool) -> Vec<Contact> {
 pub fn page(kind: ReferenceKind, url: &str) -> Option<(ReferenceKind, String)> {
     let web = url.starts_with("https://") || url.starts_with("http://");
     (web && !url.contains(|c: char| c.is_whitespace() || c.is_control()))
-        .then(|| (kind, super::source::without_user(url)))
+        .then(|| (kind, iri(&without_user(url))))
 }
 
 /// What a page is, by its label (PyPA specifications, well-known project URLs).
@@ -329,7 +337,7 @@ mod tests {
         assert_eq!(metadata.pages.len(), 1);
         assert_eq!(metadata.pages[0].0, ReferenceKind::IssueTracker);
         assert_eq!(metadata.not_understood, ["!"]);
-        let requires = metadata.package().requires.unwrap();
+        let requires = metadata.package(&Pythons::default()).requires.unwrap();
         assert_eq!(requires[1].when, When::Extra("socks".into()));
         assert!(!requires[1].conditional);
     }

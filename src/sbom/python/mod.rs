@@ -1,4 +1,4 @@
-//! Python: lock files and manifests.
+//! Python: lock files, manifests, installed environments, wheels and sdists.
 //!
 //! The files of one folder describe one project. Its lock file says which
 //! versions there are and what needs what; the manifest says what is direct,
@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use super::SbomError;
-use super::component::Kind;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
 use super::tree::{Tree, file_name, parent};
@@ -16,6 +15,10 @@ use pyproject::Project;
 use resolution::{Package, Resolution};
 use source::Origin;
 
+pub mod artifact;
+pub mod embedded;
+pub mod environment;
+mod lines;
 pub mod marker;
 pub mod metadata;
 pub mod pdm;
@@ -23,12 +26,16 @@ pub mod pipfile;
 pub mod poetry;
 pub mod pylock;
 pub mod pyproject;
+pub mod pythons;
 pub mod requirement;
 pub mod requirements;
 pub mod resolution;
 pub mod source;
 pub mod uv;
+pub mod zip;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;
 
@@ -42,16 +49,49 @@ const LOCKS: &[fn(&str) -> bool] = &[
     requirements::is_requirements,
 ];
 
-/// Reads every Python project of a tree.
+/// Reads every Python project of a tree, then its environments and artifacts.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
+    let mut sites = environment::sites(tree)?;
+    if tree
+        .files()
+        .any(|path| parent(path).is_empty() && is_manifest(tree, path))
+    {
+        sites.remove("");
+    }
+    // Installed packages bring manifests and wheels of their own.
+    let installed = |path: &str| folders(path).any(|folder| sites.contains_key(folder));
     let mut projects: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for path in tree.products_at(|path| is_manifest(tree, path), inventory) {
+    let manifests = |path: &str| is_manifest(tree, path) && !installed(path);
+    for path in tree.products_at(manifests, inventory) {
         projects.entry(parent(path)).or_default().push(path);
     }
     for files in projects.values() {
         collect_project(tree, files, inventory)?;
     }
+    // What lies under a project is its own environment or build output.
+    let above = |path: &str| {
+        let files = folders(path).find_map(|folder| projects.get(folder));
+        files.and_then(|files| files.first().copied())
+    };
+    environment::collect(tree, &sites, above, inventory)?;
+    let artifacts = |path: &str| artifact::is_artifact(path) && !installed(path);
+    for path in tree.products_at(artifacts, inventory) {
+        match above(path) {
+            Some(product) => {
+                let product = product.to_owned();
+                inventory.note(Note::new(path, Reason::BelowProduct { product }));
+            }
+            None => artifact::collect(tree, path, inventory)?,
+        }
+    }
     Ok(())
+}
+
+/// The folder of a path and all above it, up to the tree's own.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(parent(path)), |folder| {
+        (!folder.is_empty()).then(|| parent(folder))
+    })
 }
 
 fn is_manifest(tree: &Tree, path: &str) -> bool {
@@ -121,33 +161,29 @@ fn unlocked(path: &str, project: Project) -> Resolution {
 
 /// Takes over what the manifests of packages in the tree say of them.
 fn describe(tree: &Tree, resolution: &mut Resolution) -> Result<(), SbomError> {
+    let mut described: BTreeMap<String, Option<Package>> = BTreeMap::new();
     for package in &mut resolution.packages {
-        let Origin::Path(folder) = &package.origin else {
+        let (Origin::Path(folder), None) = (&package.origin, &package.seen) else {
             continue;
         };
-        let path = match folder.as_str() {
-            "." => "pyproject.toml".to_owned(),
-            folder => format!("{folder}/pyproject.toml"),
-        };
-        if package.seen.is_some() || !tree.contains(&path) {
-            continue;
+        if !described.contains_key(folder) {
+            let path = match folder.as_str() {
+                "." => "pyproject.toml".to_owned(),
+                folder => format!("{folder}/pyproject.toml"),
+            };
+            let found = match tree.contains(&path) {
+                true => Some(pyproject::read(tree, &path)?.package),
+                false => None,
+            };
+            let named = found.filter(|found| found.origin != Origin::Manifest);
+            described.insert(folder.clone(), named);
         }
-        let described = pyproject::read(tree, &path)?.package;
-        if described.origin == Origin::Manifest {
-            continue;
-        }
-        *package = Package {
-            kind: described.kind,
-            description: described.description,
-            licenses: described.licenses,
-            authors: described.authors,
-            pages: described.pages,
-            ..std::mem::take(package)
-        };
-    }
-    for product in &resolution.products {
-        if resolution.packages[*product].origin == Origin::Manifest {
-            resolution.packages[*product].kind = Kind::Application;
+        if let Some(Some(found)) = described.get(folder) {
+            package.kind = found.kind;
+            package.description.clone_from(&found.description);
+            package.licenses.clone_from(&found.licenses);
+            package.authors.clone_from(&found.authors);
+            package.pages.clone_from(&found.pages);
         }
     }
     Ok(())

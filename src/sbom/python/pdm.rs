@@ -1,7 +1,7 @@
 //! `pdm.lock` (PDM documentation, "Lock file"). A package with extras is a
 //! second entry that repeats it and adds what the extras need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -55,7 +55,7 @@ pub fn read(tree: &Tree, path: &str, project: Option<Project>) -> Result<Resolut
         None => (
             Resolution::of_manifest(path),
             Default::default(),
-            Vec::new(),
+            BTreeSet::new(),
         ),
     };
     let mut known: BTreeMap<(String, Option<String>, Origin), usize> = BTreeMap::new();
@@ -122,7 +122,7 @@ impl Locked {
 
     /// `default` is what the project needs; any other group is one of its
     /// extras or is for development.
-    fn listed(&self, extras: &[String]) -> When {
+    fn listed(&self, extras: &BTreeSet<String>) -> When {
         let mut groups = self.groups.iter().map(|group| normalize_python_name(group));
         match groups.clone().any(|group| group == "default") || self.groups.is_empty() {
             true => When::Always,

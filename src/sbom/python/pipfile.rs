@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use super::super::SbomError;
 use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
-use super::marker::{Marker, Pythons};
+use super::marker::Marker;
 use super::pyproject::Project;
+use super::pythons::Pythons;
 use super::resolution::{Package, Resolution, When};
 use super::source::{Distribution, Origin};
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::super::SbomError;
 use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
-use super::marker::{Marker, Pythons};
+use super::marker::Marker;
 use super::pyproject::Project;
+use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Dependency, Package, Pick, Resolution, When};
 use super::source::{Distribution, Origin};
@@ -139,9 +140,10 @@ pub fn read(tree: &Tree, path: &str, project: Option<Project>) -> Result<Resolut
             .map(|file| Distribution::new(&file.file, [file.hash.as_str()]))
             .collect();
         let mut requires = Vec::new();
+        let extras = extras(&locked.extras);
         for (name, constraints) in &locked.dependencies {
             for details in constraints.all(tree, path, &pythons)? {
-                requires.extend(details.dependencies(name, When::Always, &locked.extras));
+                requires.extend(details.dependencies(name, When::Always, &extras));
             }
         }
         let dev = match &locked.category {
@@ -205,15 +207,35 @@ impl Table {
         let groups = groups.chain([&self.dev_dependencies]).flatten();
         let all = self.dependencies.iter().filter(|_| main);
         let all = all.map(|each| (each, When::Always));
+        let extras = extras(&self.extras);
         let mut dependencies = Vec::new();
         for ((name, constraints), when) in all.chain(groups.map(|each| (each, When::Group))) {
             for details in constraints.all(tree, path, pythons)? {
-                let each = details.dependencies(name, when.clone(), &self.extras);
+                let each = details.dependencies(name, when.clone(), &extras);
                 dependencies.extend(each.into_iter().map(|each| (each, details.origin.clone())));
             }
         }
         Ok(dependencies)
     }
+}
+
+/// The extras that list a package, by its name.
+type Extras = BTreeMap<String, Vec<String>>;
+
+fn extras(table: &BTreeMap<String, Vec<String>>) -> Extras {
+    let mut extras = Extras::new();
+    for (extra, listed) in table {
+        for text in listed {
+            if let Ok(listed) = text.parse::<Requirement>() {
+                let name = normalize_python_name(&listed.name);
+                extras
+                    .entry(name)
+                    .or_default()
+                    .push(normalize_python_name(extra));
+            }
+        }
+    }
+    extras
 }
 
 /// One constraint, understood.
@@ -277,26 +299,19 @@ impl Constraints {
 
 impl Needed {
     /// One for each extra that lists an optional dependency; none when nobody does.
-    fn dependencies(
-        &self,
-        name: &str,
-        when: When,
-        extras: &BTreeMap<String, Vec<String>>,
-    ) -> Vec<Dependency> {
+    fn dependencies(&self, name: &str, when: When, extras: &Extras) -> Vec<Dependency> {
         if name == "python" {
             return Vec::new();
         }
         let whens = match (&self.extra, self.optional) {
             (Some(extra), _) => vec![When::Extra(normalize_python_name(extra))],
             (None, true) => {
-                let normal = normalize_python_name(name);
-                let lists = |listed: &String| {
-                    let listed = listed.parse::<Requirement>();
-                    listed.is_ok_and(|listed| normalize_python_name(&listed.name) == normal)
-                };
-                let extras = extras.iter().filter(|(_, listed)| listed.iter().any(lists));
+                let extras = extras.get(&normalize_python_name(name));
                 extras
-                    .map(|(extra, _)| When::Extra(normalize_python_name(extra)))
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .map(When::Extra)
                     .collect()
             }
             (None, false) => vec![when],

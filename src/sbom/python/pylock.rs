@@ -1,14 +1,15 @@
 //! `pylock.toml` (PEP 751, file format).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use super::super::SbomError;
 use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
-use super::marker::{Marker, Pythons};
+use super::marker::Marker;
 use super::pyproject::Project;
+use super::pythons::Pythons;
 use super::resolution::{Dependency, Package, Pick, Resolution, When};
 use super::source::{Distribution, Origin};
 
@@ -18,7 +19,7 @@ struct Lock {
     lock_version: String,
     requires_python: Option<String>,
     #[serde(default)]
-    default_groups: Vec<String>,
+    default_groups: BTreeSet<String>,
     #[serde(default)]
     packages: Vec<Locked>,
 }
@@ -134,7 +135,7 @@ impl Locked {
         &self,
         path: &str,
         pythons: &Pythons,
-        default_groups: &[String],
+        default_groups: &BTreeSet<String>,
     ) -> Result<When, SbomError> {
         let Some(text) = &self.marker else {
             return Ok(When::Always);
@@ -143,7 +144,7 @@ impl Locked {
             .parse()
             .map_err(|error| SbomError::syntax(path, error))?;
         let groups = marker.asks("dependency_groups");
-        let is_default = |group: &&str| default_groups.iter().any(|each| each == group);
+        let is_default = |group: &&str| default_groups.contains(*group);
         Ok(match marker.asks("extras").first() {
             Some(extra) => When::Extra(normalize_python_name(extra)),
             None if groups.iter().any(is_default) => When::Always,

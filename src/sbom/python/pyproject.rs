@@ -11,9 +11,9 @@ use super::super::evidence::Occurrence;
 use super::super::license::LicenseChoice;
 use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
-use super::marker::Pythons;
 use super::metadata;
 use super::poetry;
+use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Dependency, Package, When};
 use super::source::Origin;
@@ -31,7 +31,7 @@ pub struct Project {
 
 impl Project {
     /// The extras that it offers, by their normalised names.
-    pub fn extras(&self) -> Vec<String> {
+    pub fn extras(&self) -> BTreeSet<String> {
         let requires = self.package.requires.iter().flatten();
         let extras = requires.filter_map(|each| match &each.when {
             When::Extra(extra) => Some(extra.clone()),
@@ -158,6 +158,7 @@ pub fn read(tree: &Tree, path: &str) -> Result<Project, SbomError> {
         sources: sources(tree, path, &manifest.tool.uv.sources),
         requires: Vec::new(),
         wanted: Vec::new(),
+        known: BTreeSet::new(),
     };
     for text in &table.dependencies {
         reader.require(text, When::Always)?;
@@ -230,6 +231,7 @@ struct Reader<'a> {
     sources: BTreeMap<String, Origin>,
     requires: Vec<Dependency>,
     wanted: Vec<Package>,
+    known: BTreeSet<(String, Option<String>)>,
 }
 
 impl Reader<'_> {
@@ -253,8 +255,8 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, dependency: Dependency, origin: Origin, version: Option<String>) {
-        let known = |each: &Package| each.name == dependency.name && each.version == version;
-        if !self.wanted.iter().any(known) {
+        let key = (dependency.name.clone(), version.clone());
+        if self.known.insert(key) {
             self.wanted.push(Package {
                 name: dependency.name.clone(),
                 version,

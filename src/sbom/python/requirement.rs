@@ -5,7 +5,8 @@ use std::str::FromStr;
 use pep440_rs::VersionSpecifiers;
 
 use super::super::purl::normalize_python_name;
-use super::marker::{Marker, MarkerError, Pythons};
+use super::marker::{Marker, MarkerError};
+use super::pythons::Pythons;
 use super::resolution::{Dependency, Pick, When};
 
 /// The longest requirement that is read.

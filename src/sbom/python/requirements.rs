@@ -10,10 +10,11 @@ use super::super::inventory::Inventory;
 use super::super::note::{Note, Reason};
 use super::super::purl::normalize_python_name;
 use super::super::tree::{Tree, file_name};
-use super::marker::Pythons;
+use super::lines::{What, logical_lines, option};
 use super::pyproject::{self, Project};
+use super::pythons::Pythons;
 use super::requirement::Requirement;
-use super::resolution::{Dependency, Package, Resolution, When};
+use super::resolution::{Dependency, MAX_VERSIONS, Package, Resolution, When};
 use super::source::{Distribution, Origin};
 
 /// The most files that include each other.
@@ -56,6 +57,7 @@ pub fn read(
         constraints: BTreeMap::new(),
         known: BTreeMap::new(),
         files: BTreeSet::new(),
+        described: BTreeMap::new(),
         vias: Vec::new(),
         unpinned: false,
     };
@@ -83,6 +85,8 @@ struct Reader<'a> {
     constraints: BTreeMap<String, String>,
     known: BTreeMap<(String, Option<String>, Origin), usize>,
     files: BTreeSet<(String, bool)>,
+    /// Packages of the tree, by their manifests.
+    described: BTreeMap<String, Package>,
     /// What a comment says: who needs which package.
     vias: Vec<(String, usize)>,
     unpinned: bool,
@@ -219,7 +223,7 @@ impl Reader<'_> {
     }
 
     /// A path or a URL without a name before it.
-    fn unnamed(&self, path: &str, text: &str) -> Result<Option<Package>, SbomError> {
+    fn unnamed(&mut self, path: &str, text: &str) -> Result<Option<Package>, SbomError> {
         let place = text.split(';').next().unwrap_or(text).trim();
         let place = place.split_once('[').map_or(place, |(place, _)| place);
         let fragment = text.split_once('#').map_or("", |(_, fragment)| fragment);
@@ -256,10 +260,13 @@ impl Reader<'_> {
                 "." => "pyproject.toml".to_owned(),
                 folder => format!("{folder}/pyproject.toml"),
             };
-            if self.tree.contains(&manifest) {
+            if !self.described.contains_key(&manifest) && self.tree.contains(&manifest) {
                 let described = pyproject::read(self.tree, &manifest)?.package;
-                package.name = described.name;
-                package.version = described.version;
+                self.described.insert(manifest.clone(), described);
+            }
+            if let Some(described) = self.described.get(&manifest) {
+                package.name.clone_from(&described.name);
+                package.version.clone_from(&described.version);
                 return Ok(Some(package));
             }
         }
@@ -315,7 +322,7 @@ impl Reader<'_> {
                 None => product(),
             };
             let mut dependency = Dependency::new(&child.name, When::Always);
-            for parent in parents {
+            for parent in parents.into_iter().take(MAX_VERSIONS) {
                 match (parent, &when) {
                     (0, when) => dependency.when = when.clone(),
                     (_, When::Extra(_)) => dependency.conditional = true,
@@ -330,126 +337,5 @@ impl Reader<'_> {
                 .note(Note::new(&self.resolution.path, Reason::NoLock));
         }
         self.resolution
-    }
-}
-
-/// Splits `-r file`, `-rfile`, `--requirement=file`; no option is empty.
-fn option(text: &str) -> (&str, &str) {
-    if !text.starts_with('-') {
-        return ("", text);
-    }
-    let end = match text.starts_with("--") {
-        true => text.find(['=', ' ', '\t']).unwrap_or(text.len()),
-        false => text.char_indices().nth(2).map_or(text.len(), |(at, _)| at),
-    };
-    let (option, value) = text.split_at(end);
-    (option, value.trim_start_matches(['=', ' ', '\t']).trim())
-}
-
-struct Line<'a> {
-    number: u64,
-    what: What<'a>,
-}
-
-enum What<'a> {
-    Text(String),
-    Via(&'a str),
-}
-
-/// Lines joined at their backslashes, without comments but those that say who
-/// needs a package.
-fn logical_lines(text: &str) -> Vec<Line<'_>> {
-    let mut lines = Vec::new();
-    let (mut joined, mut start, mut via) = (String::new(), 0, false);
-    for (number, line) in (1..).zip(text.lines()) {
-        let comment = match line.trim_start().starts_with('#') {
-            true => line.find('#'),
-            false => line.find(" #").or_else(|| line.find("\t#")),
-        };
-        let (code, comment) = match comment {
-            Some(at) => (
-                &line[..at],
-                line[at..].trim_start().trim_start_matches('#').trim(),
-            ),
-            None => (line, ""),
-        };
-        if joined.is_empty() {
-            start = number;
-        }
-        let continued = code.strip_suffix('\\');
-        joined.push_str(continued.unwrap_or(code));
-        joined.push(' ');
-        if continued.is_none() {
-            let whole = joined.trim();
-            if !whole.is_empty() {
-                let what = What::Text(whole.to_owned());
-                lines.push(Line {
-                    number: start,
-                    what,
-                });
-                via = false;
-            }
-            joined.clear();
-        }
-        let parent = match comment.strip_prefix("via") {
-            Some(rest) if rest.is_empty() || rest.starts_with(' ') => {
-                via = true;
-                rest.trim()
-            }
-            _ if via => comment,
-            _ => "",
-        };
-        via &= !comment.is_empty() || !code.trim().is_empty();
-        if !parent.is_empty() {
-            let what = What::Via(parent);
-            lines.push(Line { number, what });
-        }
-    }
-    if !joined.trim().is_empty() {
-        let what = What::Text(joined.trim().to_owned());
-        lines.push(Line {
-            number: start,
-            what,
-        });
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_joined_and_comments_dropped() {
-        let text = "# head\na==1 \\\n  --hash=sha256:00 # why\n    # via\n    #   b\n    #   -r x.in\nb==2  # via c\n\n# not via\nc @ https://h/x#egg=c\nlast \\";
-        let shown: Vec<String> = logical_lines(text)
-            .into_iter()
-            .map(|line| match line.what {
-                What::Text(text) => format!("{}: {text}", line.number),
-                What::Via(parent) => format!("< {parent}"),
-            })
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                "2: a==1    --hash=sha256:00",
-                "< b",
-                "< -r x.in",
-                "7: b==2",
-                "< c",
-                "10: c @ https://h/x#egg=c",
-                "11: last",
-            ]
-        );
-    }
-
-    #[test]
-    fn options_are_split() {
-        assert_eq!(option("-r a b.txt"), ("-r", "a b.txt"));
-        assert_eq!(option("-ra.txt"), ("-r", "a.txt"));
-        assert_eq!(option("--requirement=a.txt"), ("--requirement", "a.txt"));
-        assert_eq!(option("-"), ("-", ""));
-        assert_eq!(option("-é x"), ("-é", "x"));
-        assert_eq!(option("a -r b"), ("", "a -r b"));
     }
 }

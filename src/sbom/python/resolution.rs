@@ -4,7 +4,7 @@
 //! dependencies belong to a package only when something asks for that extra,
 //! and are worth what that something is worth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -173,7 +173,20 @@ impl Resolution {
         }
     }
 
-    /// Adds everything to the inventory.
+    /// Leaves out what no dependency names: a marker has ruled it out.
+    pub fn drop_unneeded(&mut self) {
+        let products = self.packages.iter().take(1);
+        let needed: BTreeSet<String> = products
+            .flat_map(|product| product.requires.iter().flatten())
+            .map(|each| each.name.clone())
+            .collect();
+        let mut first = true;
+        self.packages.retain(|each| {
+            std::mem::take(&mut first) || needed.contains(&normalize_python_name(&each.name))
+        });
+    }
+
+    /// Adds everything to the inventory; the names come in the packages' order.
     pub fn write(self, inventory: &mut Inventory) -> Result<Vec<Ref>, SbomError> {
         if self.packages.len() > MAX_COMPONENTS {
             return Err(SbomError::TooMany {
@@ -309,6 +322,11 @@ impl Resolution {
                 .push((link, scope));
         }
         let mut todo: BTreeMap<Scope, Vec<Node<'a>>> = BTreeMap::new();
+        if self.products.is_empty() {
+            // An environment: each of its packages is there.
+            let all = (0..self.packages.len()).map(|index| (index, None));
+            todo.entry(Scope::Required).or_default().extend(all);
+        }
         for product in &self.products {
             todo.entry(Scope::Required)
                 .or_default()

@@ -23,6 +23,8 @@ pub enum Origin {
     },
     /// A folder or file, relative to the tree; empty when it lies outside.
     Path(String),
+    /// A wheel or sdist that was given, by its file name.
+    File(String),
     /// No package at all: a manifest that stands for a project without a name.
     Manifest,
 }
@@ -85,6 +87,7 @@ impl Origin {
         let purl = Purl::pypi(name, version)?;
         Ok(match self {
             Origin::PyPi | Origin::Manifest => purl,
+            Origin::File(name) => purl.with("file_name", name),
             Origin::Index(url) => purl.with("repository_url", url),
             Origin::Url(url) => purl.with("download_url", url),
             Origin::Git { url, commit } if commit.is_empty() => {
@@ -142,7 +145,7 @@ pub fn hash(text: &str) -> Option<Hash> {
         "sha3_256" => ("SHA3-256", 64),
         "sha3_384" => ("SHA3-384", 96),
         "sha3_512" => ("SHA3-512", 128),
-        "blake2b" => ("BLAKE2b-512", 128),
+        "blake2b" | "blake2b_512" => ("BLAKE2b-512", 128),
         _ => return None,
     };
     let hex = content.len() == length && content.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -163,18 +166,63 @@ pub fn without_user(url: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// Encodes what no IRI reference may hold (RFC 3987 §2.2).
-fn iri(url: &str) -> String {
-    let mut iri = String::with_capacity(url.len());
-    for c in url.chars() {
-        match c {
-            '\0'..=' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' | '\u{7f}' => {
-                iri.push_str(&format!("%{:02X}", u32::from(c)));
-            }
-            _ => iri.push(c),
-        }
+/// Encodes what no IRI reference may hold at its place (RFC 3987 §2.2).
+pub fn iri(url: &str) -> String {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &&str| {
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(valid)
+    };
+    let (mut iri, rest) = match scheme.filter(is_scheme) {
+        Some(scheme) => (format!("{scheme}://"), &url[scheme.len() + 3..]),
+        None => (String::new(), url),
+    };
+    let end = match iri.is_empty() {
+        true => 0,
+        false => rest.find(['/', '?', '#']).unwrap_or(rest.len()),
+    };
+    let (host, path) = rest.split_at(end);
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, Some(port)),
+        _ => (host, None),
+    };
+    // No address of version 6 is a place of packages that others can reach.
+    encode(name, ":[]/?#@", &mut iri);
+    iri.extend(port.map(|port| format!(":{port}")));
+    let (path, fragment) = match path.split_once('#') {
+        Some((path, fragment)) => (path, Some(fragment)),
+        None => (path, None),
+    };
+    let colon = if iri.is_empty() { ":" } else { "" };
+    encode(path, &format!("[]{colon}"), &mut iri);
+    if let Some(fragment) = fragment {
+        iri.push('#');
+        encode(fragment, "[]#", &mut iri);
     }
     iri
+}
+
+/// Encodes `more` and what may stand nowhere; what is encoded already stays.
+fn encode(text: &str, more: &str, iri: &mut String) {
+    for (at, c) in text.char_indices() {
+        let hex = text.as_bytes().get(at + 1..at + 3);
+        let keep = match c {
+            '%' => hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
+            '\0'..=' ' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' | '\u{7f}' => false,
+            // Controls, private use and the like are no `ucschar`.
+            '\u{80}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'.. => false,
+            '\u{fdd0}'..='\u{fdef}' => false,
+            c => !more.contains(c),
+        };
+        if keep {
+            iri.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                iri.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +256,20 @@ mod tests {
             purl(Origin::url("FILE:///home/me/x")),
             "pkg:pypi/foo-bar@1.0?download_url=file:%2F%2F"
         );
+    }
+
+    #[test]
+    fn references_are_valid_wherever_they_come_from() {
+        for (given, wanted) in [
+            ("https://h/#/#room:x", "https://h/#/%23room:x"),
+            ("https://h:80/a b?c=[d]", "https://h:80/a%20b?c=%5Bd%5D"),
+            ("https://h:port/100%", "https://h%3Aport/100%25"),
+            ("a:b/%41%4", "a%3Ab/%41%254"),
+            ("1x://h", "1x%3A//h"),
+            ("https://h/\u{85}é", "https://h/%C2%85é"),
+        ] {
+            assert_eq!(iri(given), wanted);
+        }
     }
 
     #[test]

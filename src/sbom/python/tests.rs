@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::component::{Component, Kind};
 use super::super::judge::document_of;
-use super::super::{Inventory, Reason, Ref, Sbom, SbomError, Tree, collect};
-use super::resolution;
+use super::super::{Inventory, Reason, Ref, Sbom, Tree, collect};
 
 fn short(id: &Ref) -> String {
     let text = id
@@ -68,12 +67,6 @@ fn component<'a>(sbom: &'a Sbom, name: &str) -> &'a Component {
     let root = sbom.bom.metadata.component.iter();
     let mut all = root.chain(&sbom.bom.components);
     all.find(|component| component.name == name).unwrap()
-}
-
-fn failure(fixture: &str) -> SbomError {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = folder.join("testdata/sbom/python").join(fixture);
-    collect(&Tree::walk(&folder).unwrap(), &mut Inventory::default()).unwrap_err()
 }
 
 #[test]
@@ -374,89 +367,91 @@ fn secrets_of_urls_stay_out() {
 }
 
 #[test]
-fn nothing_outside_of_the_tree_is_read() {
-    assert!(matches!(
-        failure("requirements-outside"),
-        SbomError::Outside { .. }
-    ));
+fn environment() {
+    check(
+        "environment",
+        "
+        required certifi@2026.10.19.post1:
+        required h11@0.16.0:
+        required httpcore@1.0.9: certifi@2026.10.19.post1 h11@0.16.0
+        required rpds-py@2026.9.1: cargo/archery@1.2.3 cargo/heck@0.5.0 cargo/libc@0.2.177 cargo/once_cell@1.21.3 cargo/proc-macro2@1.0.103 cargo/pyo3-build-config@0.29.3 cargo/pyo3-ffi@0.29.3 cargo/pyo3-macros-backend@0.29.3 cargo/pyo3-macros@0.29.3 cargo/pyo3@0.29.3 cargo/quote@1.0.42 cargo/rpds-py@2026.9.1?download_url=file://.#src/lib.rs cargo/rpds@1.2.1 cargo/smallvec@1.15.1 cargo/syn@2.0.111 cargo/target-lexicon@0.13.3 cargo/triomphe@0.1.16 cargo/unicode-ident@1.0.22
+        required setuptools@84.2.1: packaging@26.3 wheel@0.46.3
+        required shadow@1.0?vcs_url=git+https://git.example.org/shadow@0123456789abcdef0123456789abcdef01234567: ?
+        required socksio@1.0.0:
+        root generic/fixture: httpcore@1.0.9 rpds-py@2026.9.1 setuptools@84.2.1 shadow@1.0?vcs_url=git+https://git.example.org/shadow@0123456789abcdef0123456789abcdef01234567 socksio@1.0.0",
+    );
 }
 
-fn broken(name: &str, text: &str) -> Result<Inventory, SbomError> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(name), text).unwrap();
+#[test]
+fn wheel() {
+    check(
+        "wheel",
+        "
+        optional socksio: ?
+        required idna: ?
+        root tiny-thing@1.0?file_name=tiny_thing-1.0-py3-none-any.whl: idna socksio",
+    );
+}
+
+#[test]
+fn sdist() {
+    check(
+        "sdist",
+        "
+        optional socksio: ?
+        required idna: ?
+        root tiny-thing@1.0?file_name=tiny_thing-1.0.tar.gz: idna socksio",
+    );
+}
+
+#[test]
+fn an_artifact_has_both_digests_of_its_file() {
+    let sbom = document_of("python/wheel");
+    let wheel = component(&sbom, "Tiny.Thing");
+    let algorithms: Vec<&str> = wheel.hashes.iter().map(|hash| hash.alg.as_str()).collect();
+    assert_eq!(algorithms, ["SHA-256", "SHA-512"]);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = "testdata/sbom/python/wheel/tiny_thing-1.0-py3-none-any.whl";
+    let bytes = std::fs::read(folder.join(path)).unwrap();
+    assert_eq!(
+        wheel.hashes[0].content,
+        crate::artifact::Digest::sha256(&bytes).hex()
+    );
+}
+
+#[test]
+fn an_archive_alone_is_a_source_too() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = folder.join("testdata/sbom/python/sdist/tiny_thing-1.0.tar.gz");
     let mut inventory = Inventory::default();
-    collect(&Tree::walk(folder.path()).unwrap(), &mut inventory).map(|()| inventory)
+    collect(&Tree::file(&path).unwrap(), &mut inventory).unwrap();
+    assert_eq!(inventory.products().count(), 1);
 }
 
 #[test]
-fn broken_files_are_errors_and_never_a_panic() {
-    let deep = format!("x ; {}os_name == 'x'", "(".repeat(10_000));
-    for (name, text) in [
-        ("uv.lock", "[[package]]\nname = 1\n".to_owned()),
-        ("uv.lock", "[[package]]\n".to_owned()),
-        ("uv.lock", "package = 3".to_owned()),
-        (
-            "poetry.lock",
-            "[[package]]\nname = 'x'\nversion = '1'\n[package.dependencies]\ny = {markers = '('}"
-                .to_owned(),
-        ),
-        (
-            "pdm.lock",
-            "[[package]]\nname = 'x'\ndependencies = ['!']".to_owned(),
-        ),
-        (
-            "pdm.lock",
-            format!("[[package]]\nname = 'x'\ndependencies = [\"{deep}\"]"),
-        ),
-        ("pylock.toml", "lock-version = '2.0'".to_owned()),
-        ("pylock.toml", "packages = []".to_owned()),
-        ("Pipfile.lock", "[]".to_owned()),
-        ("Pipfile.lock", "{\"default\": 3}".to_owned()),
-        ("Pipfile.lock", "[".repeat(100_000)),
-        ("requirements.txt", "!".to_owned()),
-        ("requirements.txt", "-r missing.txt".to_owned()),
-        ("requirements.txt", deep.clone()),
-        (
-            "pyproject.toml",
-            "[project]\nname = 'x'\ndependencies = ['!']".to_owned(),
-        ),
-        ("pyproject.toml", "[project".to_owned()),
-        (
-            "uv.lock",
-            "[[package]]\nname = 'x'\n".repeat(resolution::MAX_VERSIONS + 1),
-        ),
-    ] {
+fn what_lies_inside_of_a_package_is_its_part() {
+    let sbom = document_of("python/environment");
+    let rpds = component(&sbom, "rpds-py");
+    let crates = rpds
+        .components
+        .iter()
+        .filter(|part| part.purl.as_ref().unwrap().kind() == "cargo");
+    assert!(crates.count() > 5);
+    let setuptools = component(&sbom, "setuptools");
+    let parts: Vec<&str> = setuptools
+        .components
+        .iter()
+        .map(|part| part.name.as_str())
+        .collect();
+    assert_eq!(parts, ["packaging", "wheel"]);
+    let shadow = component(&sbom, "shadow");
+    assert!(!shadow.purl.as_ref().unwrap().to_string().contains("secret"));
+    assert_eq!(shadow.licenses.len(), 1);
+    for component in &sbom.bom.components {
         assert!(
-            broken(name, &text).is_err(),
-            "{name} was taken: {:.80}",
-            text
+            !component.licenses.is_empty(),
+            "{} has no licence",
+            component.name
         );
-    }
-}
-
-#[test]
-fn odd_but_harmless_files_are_taken() {
-    for (name, text) in [
-        ("uv.lock", ""),
-        ("poetry.lock", ""),
-        ("pdm.lock", ""),
-        ("Pipfile.lock", "{}"),
-        ("pylock.toml", "lock-version = '1.0'"),
-        ("requirements.txt", "\\\n\\"),
-        (
-            "uv.lock",
-            "[[package]]\nname = 'x'\nsource = {path = '/home/me/x'}\ndependencies = [{name = 'x', extra = ['y']}, {name = 'gone'}]",
-        ),
-    ] {
-        let inventory = broken(name, text).unwrap();
-        assert!(inventory.products().count() == 1, "{name} has no product");
-        let settings = super::super::Settings {
-            name: "x".into(),
-            ..Default::default()
-        };
-        let sbom = super::super::document(inventory, &settings).unwrap();
-        let json = String::from_utf8(sbom.bom.to_json().unwrap()).unwrap();
-        assert!(!json.contains("/home/me"));
-        assert_eq!(super::super::judge::faults(&sbom.bom), Vec::<String>::new());
     }
 }

@@ -1,7 +1,7 @@
 //! `uv.lock`: every package for every platform, the workspace's own included
 //! (uv documentation, "Locking and syncing": a universal lock file).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -78,7 +78,7 @@ pub fn read(tree: &Tree, path: &str) -> Result<Resolution, SbomError> {
         path: path.to_owned(),
         ..Resolution::default()
     };
-    let members: Vec<String> = lock
+    let members: BTreeSet<String> = lock
         .manifest
         .members
         .iter()
@@ -92,20 +92,18 @@ pub fn read(tree: &Tree, path: &str) -> Result<Resolution, SbomError> {
         }
         resolution.packages.push(locked.package(tree, path));
     }
-    let needed = |name: &str| {
-        let others = own
-            .iter()
-            .filter_map(|index| resolution.packages.get(*index));
-        others
-            .filter(|other| normalize_python_name(&other.name) != name)
-            .flat_map(|other| other.requires.iter().flatten())
-            .any(|each| each.name == name)
-    };
-    resolution.products = own
+    let name = |index: usize| normalize_python_name(&resolution.packages[index].name);
+    let mut needed = BTreeSet::new();
+    for index in &own {
+        let requires = resolution.packages[*index].requires.iter().flatten();
+        let others = requires.filter(|each| each.name != name(*index));
+        needed.extend(others.map(|each| each.name.clone()));
+    }
+    let heads = own
         .iter()
         .copied()
-        .filter(|index| !needed(&normalize_python_name(&resolution.packages[*index].name)))
-        .collect();
+        .filter(|index| !needed.contains(&name(*index)));
+    resolution.products = heads.collect();
     if resolution.products.is_empty() {
         // A ring of members, or a lock file for a script.
         resolution.products = own;
