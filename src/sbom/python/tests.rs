@@ -455,3 +455,31 @@ fn what_lies_inside_of_a_package_is_its_part() {
         );
     }
 }
+
+#[test]
+fn poetry_1_1_lists_digests_apart_and_has_categories() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = "0".repeat(64);
+    let lock = format!(
+        "[[package]]\nname = \"Main_Thing\"\nversion = \"1.0\"\ncategory = \"main\"\noptional = false\n\
+         [package.dependencies]\nsub = [{{version = \"^1\", python = \"<3.8\"}}, \">=2\"]\n\
+         [[package]]\nname = \"sub\"\nversion = \"2.1\"\ncategory = \"main\"\noptional = false\n\
+         [[package]]\nname = \"tool\"\nversion = \"3\"\ncategory = \"dev\"\noptional = false\n\
+         [metadata]\nlock-version = \"1.1\"\npython-versions = \"^3.8\"\n\
+         [metadata.files]\nmain-thing = [{{file = \"main.whl\", hash = \"sha256:{digest}\"}}]\n"
+    );
+    std::fs::write(folder.path().join("poetry.lock"), lock).unwrap();
+    let mut inventory = Inventory::default();
+    collect(&Tree::walk(folder.path()).unwrap(), &mut inventory).unwrap();
+    let sbom = super::super::document(inventory, &Default::default()).unwrap();
+    let main = component(&sbom, "Main_Thing");
+    assert_eq!(main.external_references[0].hashes[0].content, digest);
+    let seen = graph(&sbom);
+    let wanted = [
+        "excluded tool@3:",
+        "optional sub@2.1:",
+        "required main-thing@1.0: sub@2.1",
+        "root generic/poetry.lock: main-thing@1.0 tool@3",
+    ];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), wanted);
+}
