@@ -15,6 +15,7 @@ use futures_util::StreamExt as _;
 use rustix::process::Signal;
 use tokio::time::timeout;
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::{PATIENCE, Server, prov};
