@@ -470,7 +470,7 @@ fn examples_of_every_help_are_understood() {
 }
 
 /// Runs an example in a folder of its own, with `app.wasm` and the like in it.
-/// `prov dev` would run on, so it only has to understand its arguments: end_to_end.rs
+/// `prov dev` would run on, so it only has to understand its arguments: end_to_end
 /// has the rest.
 fn check_example(line: &str) {
     let scratch = tempfile::tempdir().unwrap();

@@ -3,10 +3,11 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses a part of it
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,9 +52,71 @@ fn warm_up() {
     });
 }
 
+/// A process that does not outlive its test.
+pub struct Running(Child);
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}
+
+/// Starts `command`; what it says goes into a file, its stdout into a pipe.
+pub fn spawn(command: &mut Command, stderr: &Path) -> Running {
+    command.stdout(Stdio::piped());
+    command.stderr(File::create(stderr).unwrap());
+    Running(command.spawn().unwrap())
+}
+
+/// Waits for the end of `child`, but not for ever.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(start.elapsed() < PATIENCE, "it does not end");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs `command` to its end. What it prints must fit into a pipe.
+pub fn finish(command: &mut Command) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stderr");
+    let mut running = spawn(command.env("TMPDIR", folder.path()), &path);
+    let status = wait(&mut running);
+    let mut stdout = Vec::new();
+    let mut pipe = running.stdout.take().unwrap();
+    pipe.read_to_end(&mut stdout).unwrap();
+    let stderr = fs::read(&path).unwrap();
+    Output {
+        status,
+        stdout,
+        stderr,
+    }
+}
+
 /// A running `prov dev`.
 pub struct Server {
-    child: Child,
+    process: Running,
     /// What it told on stdout when it was ready.
     pub ready: Value,
     stderr: PathBuf,
@@ -75,22 +138,26 @@ impl Server {
     fn launch(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stderr = folder.path().join("stderr");
-        let mut child = prov()
+        let mut command = prov();
+        command
+            // One that is killed can't remove its ephemeral data itself.
+            .env("TMPDIR", folder.path())
             .args(["dev", "--listen", "127.0.0.1:0", "--format", "json"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(File::create(&stderr).unwrap())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
+            .args(arguments);
+        let mut process = spawn(&mut command, &stderr);
+        let stdout = process.stdout.take().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(stdout).read_line(&mut line);
+            let _ = sender.send(line);
+        });
+        let line = receiver.recv_timeout(PATIENCE).unwrap_or_default();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let _ = child.kill();
             panic!("not ready: {line}{}", fs::read_to_string(&stderr).unwrap())
         });
         Self {
-            child,
+            process,
             ready,
             stderr,
             _folder: folder,
@@ -108,7 +175,7 @@ impl Server {
     }
 
     pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+        Pid::from_child(&self.process)
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -133,20 +200,13 @@ impl Server {
     }
 
     pub fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not end");
-            thread::sleep(Duration::from_millis(10));
-        }
+        wait(&mut self.process)
     }
 
     /// User and system time that it used so far.
     #[cfg(target_os = "linux")]
     pub fn cpu_ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
         // Fields 14 and 15 of proc(5); the name before them may hold spaces.
         let fields: Vec<_> = stat
             .rsplit_once(')')
@@ -155,14 +215,5 @@ impl Server {
             .split_whitespace()
             .collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
     }
 }
