@@ -1,4 +1,4 @@
-//! What was acknowledged is there after the process was killed.
+//! What was acknowledged is there after the process was killed, and only once.
 
 #![cfg(feature = "embedded-nats")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::{self, consumer, kv, stream};
 use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
@@ -22,11 +23,20 @@ const WRITERS: u64 = 4;
 /// How many publishes of a writer wait for their acknowledgement at a time.
 const WINDOW: usize = 32;
 
-/// What the server acknowledged.
+/// What was sent, and what the server acknowledged of it.
 #[derive(Clone, Default)]
 struct Acknowledged {
     messages: Arc<Mutex<BTreeSet<String>>>,
+    /// Sent, and the fate not known: stored or not, as a client sees a crash.
+    unknown: Arc<Mutex<BTreeSet<String>>>,
     values: Arc<Mutex<BTreeMap<u64, u64>>>,
+}
+
+impl Acknowledged {
+    fn settle(&self, id: &str) {
+        self.unknown.lock().unwrap().remove(id);
+        self.messages.lock().unwrap().insert(id.to_owned());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,21 +88,32 @@ async fn publish(context: jetstream::Context, acknowledged: Acknowledged, round:
     let mut waiting = JoinSet::new();
     for number in 0u64.. {
         let id = format!("{round}-{writer}-{number}");
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert("Nats-Msg-Id", id.as_str());
-        let subject = format!("log.{writer}");
-        let sent = context.publish_with_headers(subject, headers, id.clone().into());
-        let Ok(pending) = sent.await else { return };
+        acknowledged.unknown.lock().unwrap().insert(id.clone());
+        let Ok(pending) = send(&context, &id).await else {
+            return;
+        };
         let acknowledged = acknowledged.clone();
         waiting.spawn(async move {
             if pending.await.is_ok() {
-                acknowledged.messages.lock().unwrap().insert(id);
+                acknowledged.settle(&id);
             }
         });
         if waiting.len() >= WINDOW {
             waiting.join_next().await;
         }
     }
+}
+
+/// Publishes a message whose id is its content too.
+async fn send(
+    context: &jetstream::Context,
+    id: &str,
+) -> Result<PublishAckFuture, jetstream::context::PublishError> {
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Msg-Id", id);
+    let subject = format!("log.{}", id.split('-').nth(1).unwrap());
+    let message = context.publish_with_headers(subject, headers, id.to_owned().into());
+    message.await
 }
 
 /// Overwrites one key, each time with a larger number.
@@ -113,10 +134,20 @@ async fn put(context: jetstream::Context, acknowledged: Acknowledged, round: u64
     }
 }
 
-/// Reads everything back after a restart.
+/// Sends again what a client could not know to be stored, then reads everything
+/// back: the server must still know which ids it has.
 async fn compare(data: &Path, acknowledged: &Acknowledged) {
     let server = Server::with_data(data);
     let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let unknown = acknowledged.unknown.lock().unwrap().clone();
+    for id in unknown {
+        let pending = send(&context, &id).await.unwrap();
+        timeout(PATIENCE, pending.into_future())
+            .await
+            .unwrap()
+            .unwrap();
+        acknowledged.settle(&id);
+    }
     let stream = context.get_stream("LOG").await.unwrap();
     let total = stream.get_info().await.unwrap().state.messages;
     let consumer = stream
