@@ -159,6 +159,8 @@ impl Bench {
         command
             .env("XDG_CACHE_HOME", self.home.join("cache"))
             .env("XDG_DATA_HOME", self.home.join("data"))
+            // It is killed at the end and can't remove its data itself.
+            .env("TMPDIR", &self.home)
             .args(["dev", "--ephemeral", "--listen"]);
         Server::start(|address| command.arg(address.to_string()))
     }
