@@ -93,13 +93,18 @@ async fn take(consumer: &consumer::PullConsumer, count: usize) -> Vec<jetstream:
     soon(batch.map(Result::unwrap).collect()).await
 }
 
-/// Upstream syncs folders as well as files; when that fails, a stream takes no
-/// more messages, so this goes on for longer than a sync interval.
+/// Upstream syncs folders as well as files, with encryption for each new key file;
+/// when that fails, a stream takes no more messages. So this is encrypted and goes
+/// on for longer than a sync interval.
 #[tokio::test]
 async fn publishing_goes_on_while_files_and_folders_are_synced() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("nats.conf");
-    fs::write(&config, "jetstream { sync_interval: \"1s\" }").unwrap();
+    fs::write(
+        &config,
+        "jetstream { sync_interval: \"1s\", key: \"not a secret\", cipher: aes }",
+    )
+    .unwrap();
     let server = Server::start(&["--ephemeral", "--nats-config", config.to_str().unwrap()]);
     let context = jetstream::new(connect(&server).await);
     let bucket = context
