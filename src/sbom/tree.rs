@@ -263,7 +263,8 @@ impl Tree {
         products
     }
 
-    fn is_included(&self, path: &str) -> bool {
+    /// True when [`Selection::include`] names a file, or a folder that it lies in.
+    pub fn is_included(&self, path: &str) -> bool {
         self.include
             .matched_path_or_any_parents(path, false)
             .is_ignore()

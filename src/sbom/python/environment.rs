@@ -9,7 +9,7 @@ use super::super::evidence::Occurrence;
 use super::super::inventory::{Inventory, Relation};
 use super::super::note::{Note, Reason};
 use super::super::purl::normalize_python_name;
-use super::super::tree::{Tree, beside, parent};
+use super::super::tree::{Tree, beside, file_name, in_fixture, parent};
 use super::super::{Ref, SbomError};
 use super::embedded;
 use super::metadata::{MAX_METADATA, Metadata};
@@ -70,6 +70,11 @@ pub fn collect<'a>(
             inventory.note(Note::new(*site, Reason::BelowProduct { product }));
             continue;
         }
+        let included = paths.iter().any(|path| tree.is_included(path));
+        if in_fixture(environment(site)) && !included {
+            inventory.note(Note::new(*site, Reason::Fixture));
+            continue;
+        }
         let nested: BTreeSet<&str> = sites
             .iter()
             .filter(|(other, _)| is_below(other, site))
@@ -92,6 +97,14 @@ pub fn collect<'a>(
         }
     }
     Ok(())
+}
+
+/// The topmost folder of packages that a site lies in.
+fn environment(site: &str) -> &str {
+    let topmost = |end: &usize| SITES.contains(&file_name(&site[..*end]));
+    let ends = site.match_indices('/').map(|(at, _)| at);
+    let end = ends.chain([site.len()]).find(topmost);
+    &site[..end.unwrap_or(site.len())]
 }
 
 fn is_below(path: &str, folder: &str) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::component::{Component, Kind};
 use super::super::judge::document_of;
-use super::super::{Inventory, Reason, Ref, Sbom, Tree, collect};
+use super::super::{Inventory, Reason, Ref, Sbom, Selection, Tree, collect};
 
 fn short(id: &Ref) -> String {
     let text = id
@@ -426,6 +426,27 @@ fn an_archive_alone_is_a_source_too() {
     let mut inventory = Inventory::default();
     collect(&Tree::file(&path).unwrap(), &mut inventory).unwrap();
     assert_eq!(inventory.products().count(), 1);
+}
+
+#[test]
+fn an_environment_among_fixtures_is_no_product() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = folder
+        .path()
+        .join("tests/venv/lib/site-packages/a-1.dist-info");
+    std::fs::create_dir_all(&package).unwrap();
+    let metadata = "Metadata-Version: 2.1\nName: a\nVersion: 1\n\n";
+    std::fs::write(package.join("METADATA"), metadata).unwrap();
+    for (include, found) in [(vec![], 0), (vec!["venv".to_owned()], 1)] {
+        let selection = Selection {
+            include,
+            ..Selection::default()
+        };
+        let mut inventory = Inventory::default();
+        let tree = Tree::walk_selected(folder.path(), &selection).unwrap();
+        collect(&tree, &mut inventory).unwrap();
+        assert_eq!(inventory.components().count(), found);
+    }
 }
 
 #[test]
