@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::sbom::model::Bom;
+use crate::sbom::model::{Bom, Contact, Organization};
 use crate::sbom::{Caches, Inventory, Note, Ref, SbomError, Selection, Settings, Tree};
 use crate::sbom::{collect, document};
 
@@ -28,7 +28,7 @@ const SHOWN: usize = 5;
 Examples:
   prov sbom .
   prov sbom . --format tree
-  prov sbom . app.wasm --output app.cdx.json
+  prov sbom . app.wasm --output app.cdx.json --manufacturer 'Example <https://example.org>'
 
 Exit codes: 0 written, 1 something was left out and --strict, 2 can't say")]
 pub(super) struct Args {
@@ -49,6 +49,26 @@ pub(super) struct Args {
     /// the folder's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+
+    /// The version of the whole, when there is more than one product
+    #[arg(long, value_name = "VERSION")]
+    product_version: Option<String>,
+
+    /// Who makes this document, as a person; may be repeated
+    #[arg(long, value_name = "NAME <MAIL>", help_heading = "Who says so")]
+    author: Vec<String>,
+
+    /// Who makes this document, as an organisation; its address is a page or for mail
+    #[arg(long, value_name = "NAME <ADDRESS>", help_heading = "Who says so")]
+    manufacturer: Option<String>,
+
+    /// Who supplies the product [default: its own producer]
+    #[arg(long, value_name = "NAME <ADDRESS>", help_heading = "Who says so")]
+    supplier: Option<String>,
+
+    /// Conclude that the licences that are declared are those that hold
+    #[arg(long, help_heading = "Who says so")]
+    conclude_licenses: bool,
 
     /// Fail when something was left out that might belong to the product
     #[arg(long)]
@@ -141,7 +161,16 @@ impl Args {
         };
         Ok(Settings {
             name,
+            version: self.product_version.clone(),
             timestamp: timestamp(first)?,
+            authors: self
+                .author
+                .iter()
+                .map(|text| Contact::parse(text))
+                .collect(),
+            manufacturer: self.manufacturer.as_deref().map(Organization::parse),
+            conclude_licenses: self.conclude_licenses,
+            supplier: self.supplier.as_deref().map(Organization::parse),
             ..Settings::default()
         })
     }
@@ -220,11 +249,18 @@ fn tell(notes: &[Note], verbose: bool) {
     }
 }
 
+/// A component's version; nothing where it is not known.
+fn version(component: &crate::sbom::Component) -> &str {
+    let version = component.version.as_deref();
+    version
+        .filter(|text| *text != "unknown")
+        .unwrap_or_default()
+}
+
 /// A component's name and version, for people.
 fn labels(bom: &Bom) -> BTreeMap<&Ref, String> {
     fn add<'a>(component: &'a crate::sbom::Component, labels: &mut BTreeMap<&'a Ref, String>) {
-        let version = component.version.as_deref().unwrap_or_default();
-        let label = format!("{} {version}", component.name);
+        let label = format!("{} {}", component.name, version(component));
         if let Some(id) = &component.bom_ref {
             labels.insert(id, ui::clean(label.trim_end()));
         }
@@ -285,7 +321,7 @@ fn table_text(bom: &Bom) -> String {
             text,
             "{:<40} {:<16} {:<28} {}",
             ui::clean(&component.name),
-            ui::clean(component.version.as_deref().unwrap_or("-")),
+            ui::clean(version(component)),
             ui::clean(&licenses.join(", ")),
             ui::clean(&purl.unwrap_or_default()),
         );

@@ -25,6 +25,9 @@ pub struct Component {
     /// Who supplies it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub supplier: Option<Organization>,
+    /// Who makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manufacturer: Option<Organization>,
     /// Who wrote it, as people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<Contact>,
@@ -136,6 +139,7 @@ impl Component {
         self.kind = self.kind.min(other.kind);
         keep(&mut self.mime_type, other.mime_type);
         keep(&mut self.supplier, other.supplier);
+        keep(&mut self.manufacturer, other.manufacturer);
         keep(&mut self.group, other.group);
         keep(&mut self.version, other.version);
         keep(&mut self.description, other.description);
@@ -273,6 +277,23 @@ pub struct Organization {
     /// Whom to write to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contact: Vec<Contact>,
+}
+
+impl Organization {
+    /// Reads `Name <address>`, where the address is a page or for mail.
+    pub fn parse(text: &str) -> Self {
+        let Contact { name, email } = Contact::parse(text);
+        let (pages, mail): (Vec<_>, Vec<_>) = email.into_iter().partition(|it| it.contains("://"));
+        let contact = mail.into_iter().map(|email| Contact {
+            name: None,
+            email: Some(email),
+        });
+        Self {
+            name,
+            contact: contact.collect(),
+            url: pages,
+        }
+    }
 }
 
 /// A person (CycloneDX 1.7, `organizationalContact`).

@@ -309,24 +309,20 @@ pub(super) fn go_itself(name: &str, version: &str, seen: &str) -> Result<Compone
         Kind::Library
     };
     let mut component = Component::package(name, purl).of_kind(kind);
-    component.supplier = Some(Organization {
+    let authors = Some(Organization {
         name: Some("The Go Authors".to_owned()),
         url: vec!["https://go.dev".to_owned()],
         ..Organization::default()
     });
+    component.supplier.clone_from(&authors);
+    component.manufacturer = authors;
     component.reference(ReferenceKind::Vcs, "https://go.googlesource.com/go");
     Ok(component)
 }
 
-/// Says who hands a module out; gives the digest of its archive where the
-/// module cache has it.
+/// Says where a module's archive is; gives its digest where the module cache
+/// has it.
 pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, component: &mut Component) {
-    let host = path.split('/').take(2).collect::<Vec<_>>().join("/");
-    component.supplier = Some(Organization {
-        url: vec![format!("https://{host}")],
-        name: Some(host),
-        ..Organization::default()
-    });
     let Some(zip) = cached(path, version, "zip") else {
         return;
     };

@@ -60,7 +60,9 @@ fn a_replacement_is_what_is_built() {
         ]
     );
     let fork = judge::component(&bom, "pkg:golang/example.com/fork/a@v1.0.1");
-    assert_eq!(fork.properties[0].value, "example.org/a");
+    let mut properties = fork.properties.iter();
+    let replaces = properties.find(|each| each.name == "prov:go:replaces");
+    assert_eq!(replaces.unwrap().value, "example.org/a");
 }
 
 #[test]

@@ -90,6 +90,19 @@ impl LicenseChoice {
     }
 }
 
+impl LicenseChoice {
+    /// The same expression, concluded; a name that is none concludes nothing.
+    pub fn concluded(&self) -> Option<Self> {
+        match self {
+            Self::Expression { expression, .. } => Some(Self::Expression {
+                expression: expression.clone(),
+                acknowledgement: Some(Acknowledgement::Concluded),
+            }),
+            Self::License { .. } => None,
+        }
+    }
+}
+
 fn expression(text: &str) -> Option<String> {
     let text = spdx::Expression::canonicalize(text)
         .ok()?

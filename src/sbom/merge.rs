@@ -13,12 +13,12 @@ use sha1::{Digest as _, Sha1};
 use super::SbomError;
 use super::component::{Component, Contact, Kind, Organization, Property, Scope};
 use super::inventory::{Edge, Inventory, Relation};
-use super::model::{
-    Aggregate, Bom, Composition, Dependency, Lifecycle, Metadata, Phase, SPEC_VERSION, Tools,
-};
+use super::minimum;
+use super::model::{Aggregate, Bom, Composition, Dependency, Metadata, Phase, SPEC_VERSION, Tools};
 use super::note::{Note, Reason};
 use super::purl::Purl;
 use super::reference::Ref;
+use super::settle;
 
 /// How deep parts are nested in each other; deeper ones stand at the top.
 const MAX_NESTING: usize = 16;
@@ -32,14 +32,18 @@ pub struct Settings {
     pub version: Option<String>,
     /// Seconds since the epoch: `SOURCE_DATE_EPOCH` or the commit's time.
     pub timestamp: Option<i64>,
-    /// When in the product's life the facts were taken.
+    /// A phase of the product's life that the facts were taken in, besides
+    /// those that the components themselves show.
     pub phase: Option<Phase>,
     /// Who makes the document, as people.
     pub authors: Vec<Contact>,
     /// Who makes the document, as an organisation.
     pub manufacturer: Option<Organization>,
-    /// Who supplies the product.
+    /// Who supplies the product; without it, the product's own producer.
     pub supplier: Option<Organization>,
+    /// Whoever makes the document concludes that the licences that are declared
+    /// are those that hold.
+    pub conclude_licenses: bool,
     /// Properties of the document.
     pub properties: Vec<Property>,
 }
@@ -55,9 +59,14 @@ pub struct Sbom {
 
 /// Makes the document of everything in `inventory`.
 pub fn document(mut inventory: Inventory, settings: &Settings) -> Result<Sbom, SbomError> {
+    settle::go_versions(&mut inventory)?;
+    let lifecycles = minimum::lifecycles(inventory.components.values(), settings.phase);
     let root = root(&mut inventory, settings)?;
     adopt_orphans(&mut inventory, &root)?;
     let scopes = scopes(&inventory, &root);
+    let mut products = inventory.products.clone();
+    products.insert(root.clone());
+    let supplier = minimum::complete(&mut inventory.components, &products, settings);
     for (id, component) in &mut inventory.components {
         component.sort();
         component.bom_ref = Some(id.clone());
@@ -67,30 +76,26 @@ pub fn document(mut inventory: Inventory, settings: &Settings) -> Result<Sbom, S
     let compositions = compositions(&inventory);
     let parents = containers(&inventory.edges, &root);
     let (component, components) = nest(inventory.components, &parents, &root);
-    let mut properties = settings.properties.clone();
-    properties.sort_unstable();
+    let mut metadata = Metadata {
+        timestamp: settings.timestamp.map(rfc3339).transpose()?,
+        lifecycles,
+        tools: Tools {
+            components: vec![prov()?],
+        },
+        manufacturer: settings.manufacturer.clone(),
+        authors: settings.authors.clone(),
+        component,
+        supplier,
+        properties: settings.properties.clone(),
+    };
+    minimum::name_document_gaps(&mut metadata);
     let mut bom = Bom {
         schema: format!("http://cyclonedx.org/schema/bom-{SPEC_VERSION}.schema.json"),
         bom_format: "CycloneDX".to_owned(),
         spec_version: SPEC_VERSION.to_owned(),
         serial_number: None,
         version: 1,
-        metadata: Metadata {
-            timestamp: settings.timestamp.map(rfc3339).transpose()?,
-            lifecycles: settings
-                .phase
-                .map(|phase| Lifecycle { phase })
-                .into_iter()
-                .collect(),
-            tools: Tools {
-                components: vec![prov()?],
-            },
-            manufacturer: settings.manufacturer.clone(),
-            authors: settings.authors.clone(),
-            component,
-            supplier: settings.supplier.clone(),
-            properties,
-        },
+        metadata,
         components,
         dependencies,
         compositions,
@@ -333,7 +338,9 @@ fn nest(
 fn prov() -> Result<Component, SbomError> {
     let version = env!("CARGO_PKG_VERSION");
     let purl = Purl::cargo("prov", version).map_err(SbomError::purl("prov"))?;
-    Ok(Component::package("prov", purl).of_kind(Kind::Application))
+    let mut prov = Component::package("prov", purl);
+    minimum::describe_prov(&mut prov);
+    Ok(prov)
 }
 
 fn rfc3339(seconds: i64) -> Result<String, SbomError> {

@@ -25,6 +25,7 @@ fn settings() -> Settings {
             contact: Vec::new(),
         }),
         supplier: None,
+        conclude_licenses: false,
         properties: Vec::new(),
     }
 }

@@ -26,12 +26,14 @@ pub mod gobinary;
 pub mod inventory;
 pub mod license;
 pub mod merge;
+mod minimum;
 pub mod model;
 pub mod note;
 pub mod purl;
 pub mod python;
 pub mod reference;
 pub mod rustbinary;
+mod settle;
 pub mod tree;
 pub mod wasm;
 

@@ -78,7 +78,7 @@ pub struct Lifecycle {
 }
 
 /// Pre-defined phases (CycloneDX 1.7, `metadata.lifecycles[].phase`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Read from manifests and lock files, before a build.
@@ -109,8 +109,9 @@ pub struct Dependency {
     /// Which component.
     #[serde(rename = "ref")]
     pub reference: Ref,
-    /// What it needs, sorted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What it needs, sorted; written even when it is nothing, which some
+    /// readers take for granted.
+    #[serde(default)]
     pub depends_on: Vec<Ref>,
 }
 
