@@ -17,7 +17,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("policy", &["artifact", "key", "statement", "verify"]),
     ("launch", &["artifact", "bundle", "key", "policy"]),
     ("provenance", &["artifact", "statement"]),
-    ("sbom", &["artifact", "json"]),
+    ("sbom", &["artifact", "bundle", "json", "statement"]),
     ("sign", &["key", "statement"]),
     (
         "cli",

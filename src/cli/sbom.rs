@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sbom::model::{Bom, Contact, Organization};
-use crate::sbom::{Caches, Inventory, Note, Ref, SbomError, Selection, Settings, Tree};
+use crate::sbom::{Caches, Inventory, Note, Progress, Ref, SbomError, Selection, Settings, Tree};
 use crate::sbom::{collect, document};
 
 use super::error::{Exit, Failure, reasons};
@@ -95,13 +95,22 @@ enum Format {
 }
 
 pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
+    let progress = Progress::default();
+    let shown = ui::Waiting::start({
+        let progress = progress.clone();
+        move || {
+            let (files, bytes) = (progress.files(), ui::bytes(progress.bytes()));
+            format!("looking at {files} files, {bytes} of programs read")
+        }
+    });
     let mut inventory = Inventory::default();
     for source in &args.sources {
         let tree = args
-            .tree(source)
+            .tree(source, &progress)
             .map_err(|error| unreadable(source, &error))?;
         collect(&tree, &mut inventory).map_err(|error| unreadable(source, &error))?;
     }
+    drop(shown);
     let sbom = document(inventory, &args.settings()?).map_err(|error| {
         Failure::cant_say("cannot make the document").with("reason", reasons(&error))
     })?;
@@ -137,14 +146,15 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
 }
 
 impl Args {
-    fn tree(&self, source: &Path) -> Result<Tree, SbomError> {
+    fn tree(&self, source: &Path, progress: &Progress) -> Result<Tree, SbomError> {
         let selection = Selection {
             include: self.include.clone(),
             exclude: self.exclude.clone(),
+            progress: progress.clone(),
         };
         let tree = match source.is_dir() {
             true => Tree::walk_selected(source, &selection)?,
-            false => Tree::file(source)?,
+            false => Tree::file(source)?.with_progress(progress.clone()),
         };
         Ok(tree.with_caches(caches()))
     }

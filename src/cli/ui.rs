@@ -7,6 +7,8 @@
 //! could rewrite a verdict.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -154,6 +156,53 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Shows at a terminal how far work has come that may be long: nothing when it
+/// is not, and nothing elsewhere. Dropped, it is gone from the screen.
+pub(super) struct Waiting {
+    /// Closed, it tells the thread that draws to stop.
+    done: Option<mpsc::Sender<()>>,
+    drawing: Option<thread::JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// Shows what `message` says from half a second on.
+    pub(super) fn start(message: impl Fn() -> String + Send + 'static) -> Self {
+        let (mut done, mut drawing) = (None, None);
+        if std::io::stderr().is_terminal() {
+            let (sender, stop) = mpsc::channel();
+            let draw = move || draw(&stop, message);
+            drawing = thread::Builder::new().spawn(draw).ok();
+            done = Some(sender);
+        }
+        Self { done, drawing }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.done.take();
+        if let Some(drawing) = self.drawing.take() {
+            let _ = drawing.join();
+        }
+    }
+}
+
+fn draw(stop: &mpsc::Receiver<()>, message: impl Fn() -> String) {
+    let waits = |time| stop.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+    if !waits(Duration::from_millis(500)) {
+        return;
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    while waits(Duration::from_millis(100)) {
+        bar.set_message(message());
+        bar.tick();
+    }
+    bar.finish_and_clear();
 }
 
 #[cfg(test)]

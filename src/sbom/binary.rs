@@ -4,23 +4,30 @@
 //! In a folder a program is recognised by its first bytes; a file that is a
 //! source of its own is always looked at.
 
-use std::io::Read as _;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::SbomError;
+use super::claim;
 use super::component::{Component, Hash, Kind};
 use super::evidence::{Occurrence, Technique};
 use super::gobinary;
 use super::inventory::{Inventory, Relation};
 use super::note::{Note, Reason};
+use super::progress::Progress;
 use super::reference::Ref;
 use super::rustbinary;
 use super::tree::{Tree, file_name, in_fixture};
 use super::wasm;
+use super::window::Window;
 use crate::artifact::{Algorithm, Artifact, Digest};
 
-/// The largest program, in bytes; it is held in memory once.
-pub const MAX_BINARY: u64 = 512 << 20;
+/// The largest program, in bytes. It is read in pieces and never held whole.
+pub const MAX_BINARY: u64 = 4 << 30;
 
 /// First bytes: ELF, Mach-O in both orders and universal, PE, WebAssembly.
 const MAGIC: &[&[u8]] = &[
@@ -72,20 +79,44 @@ fn is_program(tree: &Tree, path: &str) -> Result<bool, SbomError> {
 }
 
 fn add(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(), SbomError> {
-    let bytes = match tree.bytes(path, MAX_BINARY) {
-        Err(SbomError::TooLarge { limit, .. }) if !tree.is_single_file() => {
-            inventory.note(Note::new(path, Reason::TooLarge { limit }));
-            return Ok(());
-        }
-        bytes => bytes?,
+    let read = |source| SbomError::Read {
+        path: path.to_owned(),
+        source,
     };
-    let lists = gobinary::module_lists(&bytes);
-    let audit = rustbinary::audit(&bytes, path)?;
-    let carried = wasm::carve(&bytes, &declared(inventory));
-    if !tree.is_single_file() && lists.is_empty() && audit.is_none() && carried.is_empty() {
+    let file = tree.open(path)?;
+    let mut window = Window::new(file).map_err(read)?;
+    if window.size() > MAX_BINARY {
+        let limit = MAX_BINARY;
+        if tree.is_single_file() {
+            let path = path.to_owned();
+            return Err(SbomError::TooLarge { path, limit });
+        }
+        inventory.note(Note::new(path, Reason::TooLarge { limit }));
         return Ok(());
     }
-    let file = inventory.add(file_component(path, &bytes)?)?;
+    let wanted = declared(inventory);
+    let marks = Marks::find(&mut window, tree.progress()).map_err(read)?;
+    let texts = gobinary::texts(&mut window, &marks.lists).map_err(read)?;
+    let lists: Vec<_> = texts
+        .iter()
+        .filter_map(|(offset, text)| gobinary::parse(text, *offset))
+        .collect();
+    let audit = match rustbinary::audit(&mut window, path) {
+        // Among many files one that is broken is a gap, and no reason to stop.
+        Err(error) if !tree.is_single_file() => {
+            let what = format!("its list of crates: {}", cause(&error));
+            inventory.note(Note::new(path, Reason::NotUnderstood { what }));
+            None
+        }
+        audit => audit?,
+    };
+    let carried = wasm::carve(&mut window, &marks.modules, &wanted).map_err(read)?;
+    let claims = claim::claims(&mut window, &marks.bundles).map_err(read)?;
+    let tells = !lists.is_empty() || audit.is_some() || !carried.is_empty() || !claims.is_empty();
+    if !tells && !tree.is_single_file() {
+        return Ok(());
+    }
+    let file = inventory.add(file_component(tree, path, &mut window)?)?;
     if tree.is_single_file() {
         inventory.product(&file);
     }
@@ -99,12 +130,77 @@ fn add(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(), SbomErr
             .find(|(range, _)| gobinary::is_inside(list, range));
         let (owner, range) = match part {
             Some((range, id)) => (id, range.clone()),
-            None => (&file, 0..bytes.len()),
+            None => (&file, 0..window.size()),
         };
-        let version = gobinary::go_version(bytes.get(range).unwrap_or_default());
+        let version = gobinary::go_version(&mut window, range, &marks.builds).map_err(read)?;
         gobinary::add(inventory, owner, path, list, version.as_deref())?;
     }
-    Ok(())
+    claims
+        .iter()
+        .try_for_each(|claim| claim.add(inventory, &file, path))
+}
+
+fn cause(error: &dyn Error) -> String {
+    error.source().unwrap_or(error).to_string()
+}
+
+/// Where something of interest starts in a file.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Go's lists of modules.
+    lists: Vec<u64>,
+    /// Go's build information.
+    builds: Vec<u64>,
+    /// WebAssembly modules, or what looks like one.
+    modules: Vec<u64>,
+    /// Sigstore bundles.
+    bundles: Vec<u64>,
+}
+
+impl Marks {
+    /// Looks for all of them in one pass.
+    fn find(window: &mut Window<impl Read + Seek>, progress: &Progress) -> io::Result<Self> {
+        let mut marks = Self::default();
+        let mut wanted = [
+            (
+                memmem::Finder::new(gobinary::START),
+                &mut marks.lists,
+                gobinary::MAX_LISTS,
+            ),
+            (
+                memmem::Finder::new(gobinary::BUILD_INFO),
+                &mut marks.builds,
+                gobinary::MAX_LISTS,
+            ),
+            (
+                memmem::Finder::new(wasm::MAGIC),
+                &mut marks.modules,
+                wasm::MAX_STARTS,
+            ),
+            (
+                memmem::Finder::new(claim::MARK),
+                &mut marks.bundles,
+                claim::MAX_CLAIMS,
+            ),
+        ];
+        let overlap = claim::MARK.len() - 1;
+        window.walk(0..u64::MAX, overlap, |at, bytes, seen| {
+            progress.read(bytes.len() - seen);
+            for (finder, found, most) in &mut wanted {
+                let size = finder.needle().len();
+                // What ends in the part that was seen was found there.
+                let first = (seen + 1).saturating_sub(size);
+                let rest = bytes.get(first..).unwrap_or_default();
+                let offsets = finder
+                    .find_iter(rest)
+                    .map(|place| at + (first + place) as u64);
+                let left = most.saturating_sub(found.len());
+                found.extend(offsets.take(left));
+            }
+            true
+        })?;
+        Ok(marks)
+    }
 }
 
 /// Digests of modules that another source declares, such as a crate's `embeds`.
@@ -122,12 +218,12 @@ fn add_carried(
     inventory: &mut Inventory,
     file: &Ref,
     path: &str,
-    carried: &[(Range<usize>, Digest)],
-) -> Result<Vec<(Range<usize>, Ref)>, SbomError> {
+    carried: &[(Range<u64>, Digest)],
+) -> Result<Vec<(Range<u64>, Ref)>, SbomError> {
     let mut parts = Vec::new();
     for (range, digest) in carried {
         let mut place = Occurrence::at(path);
-        place.offset = u64::try_from(range.start).ok();
+        place.offset = Some(range.start);
         // A name that somebody gave it stays; its digest is all that is seen here.
         let known = inventory.get(&Ref::artifact(digest));
         let name = known.map_or_else(|| digest.hex(), |known| known.name.clone());
@@ -142,15 +238,19 @@ fn add_carried(
     Ok(parts)
 }
 
-fn file_component(path: &str, bytes: &[u8]) -> Result<Component, SbomError> {
-    let artifact =
-        Artifact::from_reader(path, bytes, true).map_err(|error| SbomError::syntax(path, error))?;
+fn file_component(
+    tree: &Tree,
+    path: &str,
+    window: &mut Window<File>,
+) -> Result<Component, SbomError> {
+    let head = window.read(0..4).unwrap_or_default();
+    let artifact = Artifact::from_reader(path, tree.open(path)?, true)
+        .map_err(|error| SbomError::syntax(path, error))?;
     let mut component = Component::file(file_name(path), artifact.sha256())
         .of_kind(Kind::Application)
         .seen(Occurrence::at(path), Technique::BinaryAnalysis);
     component.hashes.extend(artifact.sha512().map(Hash::from));
-    let wasm = bytes.starts_with(wasm::MAGIC);
-    component.mime_type = wasm.then(|| "application/wasm".to_owned());
+    component.mime_type = (head == wasm::MAGIC).then(|| "application/wasm".to_owned());
     Ok(component)
 }
 

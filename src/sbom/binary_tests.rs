@@ -1,12 +1,12 @@
 use std::fs;
+use std::io::{Cursor, Write as _};
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use object::write::Object;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind};
 
-use super::super::{Bom, judge};
+use super::super::{Bom, judge, window};
 use super::*;
 
 const MODULES: [&str; 4] = [
@@ -142,7 +142,8 @@ fn hostile_lists_of_crates_are_errors() {
     // Cut anywhere, a program is read or refused, never more.
     let whole = with_section(BinaryFormat::Elf, &packed(AUDIT));
     for size in 0..whole.len() {
-        let _ = rustbinary::audit(&whole[..size], "x");
+        let cut = Cursor::new(&whole[..size]);
+        let _ = rustbinary::audit(&mut Window::new(cut).unwrap(), "x");
     }
 }
 
@@ -229,7 +230,6 @@ fn go_build(folder: &Path, os: &str, arch: &str) -> Option<Vec<u8>> {
     match built {
         Ok(status) if status.success() => Some(fs::read(out).unwrap()),
         _ => {
-            use std::io::Write as _;
             let _ = writeln!(std::io::stderr(), "SKIPPED: no go for {os}/{arch}");
             None
         }
@@ -248,28 +248,76 @@ fn what_go_really_builds_is_read() {
         let Some(bytes) = go_build(folder.path(), os, arch) else {
             continue;
         };
-        let lists = gobinary::module_lists(&bytes);
-        assert_eq!(lists.len(), 1, "{os}");
-        assert_eq!(lists[0].main.as_ref().unwrap().path, "example.org/tiny");
-        let version = gobinary::go_version(&bytes).unwrap();
+        let mut window = Window::new(Cursor::new(&bytes)).unwrap();
+        let marks = Marks::find(&mut window, &Progress::default()).unwrap();
+        let texts = gobinary::texts(&mut window, &marks.lists).unwrap();
+        assert_eq!(texts.len(), 1, "{os}");
+        let list = gobinary::parse(&texts[0].1, texts[0].0).unwrap();
+        assert_eq!(list.main.unwrap().path, "example.org/tiny");
+        let version = gobinary::go_version(&mut window, 0..u64::MAX, &marks.builds);
+        let version = version.unwrap().unwrap();
         assert!(version.starts_with("1."), "{os}: {version}");
     }
 }
 
-/// A measurement: `PROV_GO_BINARY=FILE cargo test --lib -- --ignored --nocapture`.
 #[test]
-#[ignore = "needs a large program in PROV_GO_BINARY"]
-fn a_large_program_is_scanned_at_memory_speed() {
-    use std::io::Write as _;
-    let bytes = fs::read(std::env::var_os("PROV_GO_BINARY").unwrap()).unwrap();
-    let start = Instant::now();
-    let lists = gobinary::module_lists(&bytes);
-    let version = gobinary::go_version(&bytes);
-    let took = start.elapsed();
-    let modules: Vec<&str> = lists[0].modules.iter().map(|each| each.path).collect();
-    let _ = writeln!(
-        std::io::stderr(),
-        "{} bytes in {took:?}: {version:?} {modules:#?}",
-        bytes.len()
-    );
+fn a_broken_program_of_a_folder_is_a_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = with_section(BinaryFormat::Elf, b"no zlib");
+    fs::write(folder.path().join("broken"), broken).unwrap();
+    let whole = with_section(BinaryFormat::Elf, &packed(AUDIT));
+    fs::write(folder.path().join("whole"), whole).unwrap();
+    let sbom = judge::document_of_trees(&[Tree::walk(folder.path()).unwrap()]);
+    let note = sbom.notes.iter().find(|note| note.about == "broken");
+    assert!(note.unwrap().is_gap());
+    judge::component(&sbom.bom, "pkg:cargo/a@1.0.0");
+    let alone = Tree::file(&folder.path().join("broken")).unwrap();
+    assert!(collect(&alone, &mut Inventory::default()).is_err());
+}
+
+/// Where a mark lies across two windows it is found once, and so are the bytes.
+#[test]
+fn nothing_is_missed_between_windows() {
+    let module = fs::read(judge::path_of("binary").join("go-elf")).unwrap();
+    for before in [
+        window::WINDOW - 1,
+        window::WINDOW - 9,
+        2 * window::WINDOW - 16,
+    ] {
+        let mut bytes = vec![0; before];
+        bytes.extend(gobinary::START);
+        bytes.extend(b"\0asm");
+        bytes.extend(&module);
+        let mut file = Window::new(Cursor::new(&bytes)).unwrap();
+        let marks = Marks::find(&mut file, &Progress::default()).unwrap();
+        let expect = |needle: &[u8]| -> Vec<u64> {
+            memmem::find_iter(&bytes, needle)
+                .map(|at| at as u64)
+                .collect()
+        };
+        assert_eq!(marks.lists, expect(gobinary::START));
+        assert_eq!(marks.builds, expect(gobinary::BUILD_INFO));
+        assert_eq!(marks.modules, expect(wasm::MAGIC));
+    }
+}
+
+/// A sparse file: as large as a program may be, and nothing in it.
+#[test]
+fn a_file_that_is_too_large_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app");
+    fs::write(&path, b"\x7fELF").unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(MAX_BINARY + 1).unwrap();
+    let mut inventory = Inventory::default();
+    let alone = collect(&Tree::file(&path).unwrap(), &mut inventory);
+    assert!(matches!(
+        alone,
+        Err(SbomError::TooLarge {
+            limit: MAX_BINARY,
+            ..
+        })
+    ));
+    collect(&Tree::walk(folder.path()).unwrap(), &mut inventory).unwrap();
+    assert_eq!(inventory.notes().count(), 1);
 }

@@ -103,17 +103,44 @@ pub(super) fn tie(
     name: &str,
     product: &Ref,
 ) -> Result<(), SbomError> {
+    tie_where(inventory, file, name, |id, _| id == product)
+}
+
+/// The same, when the product is only known by the folder of its manifest.
+pub(super) fn tie_source(
+    inventory: &mut Inventory,
+    file: &Ref,
+    name: &str,
+    folder: &str,
+) -> Result<(), SbomError> {
+    tie_where(inventory, file, name, |_, product| {
+        places(product).any(|place| parent(place) == folder)
+    })
+}
+
+fn tie_where(
+    inventory: &mut Inventory,
+    file: &Ref,
+    name: &str,
+    is_product: impl Fn(&Ref, &Component) -> bool,
+) -> Result<(), SbomError> {
     let declares = |component: &Component| {
         let mut properties = component.properties.iter();
         properties.any(|each| each.name == PROPERTY && each.value == name)
     };
-    let carriers: Vec<Ref> = inventory
+    let pairs: Vec<(Ref, Ref)> = inventory
         .edges()
-        .filter(|edge| edge.relation == Relation::Contains && edge.to == *product)
+        .filter(|edge| edge.relation == Relation::Contains)
         .filter(|edge| inventory.get(&edge.from).is_some_and(declares))
-        .map(|edge| edge.from.clone())
+        .filter(|edge| {
+            let product = inventory.get(&edge.to);
+            product.is_some_and(|product| is_product(&edge.to, product))
+        })
+        .map(|edge| (edge.from.clone(), edge.to.clone()))
         .collect();
-    carriers
-        .iter()
-        .try_for_each(|carrier| inventory.relate(carrier, Relation::Contains, file))
+    for (carrier, product) in &pairs {
+        inventory.relate(carrier, Relation::Contains, file)?;
+        inventory.relate(file, Relation::Contains, product)?;
+    }
+    Ok(())
 }

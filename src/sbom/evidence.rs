@@ -95,7 +95,7 @@ pub enum Technique {
     BinaryAnalysis,
     /// Its digest is known.
     HashComparison,
-    /// A signed statement names it.
+    /// A statement names it, which nothing here verified.
     Attestation,
     /// Its file name says so.
     Filename,
@@ -107,9 +107,9 @@ impl Technique {
     /// A binary's own list is self-declared, and a file name is a guess.
     fn confidence(self) -> Confidence {
         Confidence(match self {
-            Technique::ManifestAnalysis | Technique::HashComparison | Technique::Attestation => 100,
+            Technique::ManifestAnalysis | Technique::HashComparison => 100,
             Technique::BinaryAnalysis => 90,
-            Technique::Filename => 50,
+            Technique::Attestation | Technique::Filename => 50,
             Technique::Other => 30,
         })
     }

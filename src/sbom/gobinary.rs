@@ -6,6 +6,7 @@
 //! WebAssembly module or component, or what an engine compiled of one. The
 //! list is what the program says of itself: evidence, no proof.
 
+use std::io::{self, Read, Seek};
 use std::ops::Range;
 
 use memchr::memmem;
@@ -21,11 +22,13 @@ use super::purl::Purl;
 use super::reference::Ref;
 use super::tree::file_name;
 use super::wasm;
+use super::window::Window;
 
-const START: &[u8] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
+/// The mark before a list.
+pub const START: &[u8] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
 const END: &[u8] = b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
 /// The head of the build information of native programs (Go's `debug/buildinfo`).
-const BUILD_INFO: &[u8] = b"\xff Go buildinf:";
+pub const BUILD_INFO: &[u8] = b"\xff Go buildinf:";
 
 /// The longest list of modules, in bytes.
 pub const MAX_LIST: usize = 4 << 20;
@@ -48,7 +51,7 @@ const SETTINGS: &[&str] = &[
 #[derive(Debug, PartialEq, Eq)]
 pub struct ModuleList<'a> {
     /// Where the list starts.
-    pub offset: usize,
+    pub offset: u64,
     /// The main package's path.
     pub path: &'a str,
     /// The main module.
@@ -72,33 +75,38 @@ pub struct Module<'a> {
     pub replaces: Option<&'a str>,
 }
 
-/// Every list in `bytes`. One that stands in a program twice is one.
-pub fn module_lists(bytes: &[u8]) -> Vec<ModuleList<'_>> {
-    let mut lists: Vec<ModuleList<'_>> = Vec::new();
-    let mut seen: Vec<&[u8]> = Vec::new();
-    let end = memmem::Finder::new(END);
-    for offset in memmem::find_iter(bytes, START).take(MAX_LISTS) {
-        let start = offset + START.len();
-        let limit = bytes.len().min(start + MAX_LIST);
-        let rest = bytes.get(start..limit).unwrap_or_default();
-        let Some(text) = end.find(rest).and_then(|size| rest.get(..size)) else {
-            continue;
-        };
-        if seen.contains(&text) {
-            continue;
-        }
-        if let Some(list) = std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| parse(text, offset))
+/// The text of every list that starts at one of `marks`, and where. One that
+/// stands in a program twice is one.
+pub fn texts<R: Read + Seek>(
+    file: &mut Window<R>,
+    marks: &[u64],
+) -> io::Result<Vec<(u64, String)>> {
+    let mut texts: Vec<(u64, String)> = Vec::new();
+    for mark in marks {
+        if let Some(text) = text(file, mark + START.len() as u64)?
+            && !texts.iter().any(|(_, seen)| *seen == text)
         {
-            seen.push(text);
-            lists.push(list);
+            texts.push((*mark, text));
         }
     }
-    lists
+    Ok(texts)
 }
 
-fn parse(text: &str, offset: usize) -> Option<ModuleList<'_>> {
+fn text<R: Read + Seek>(file: &mut Window<R>, start: u64) -> io::Result<Option<String>> {
+    let end = memmem::Finder::new(END);
+    // Most lists are short; a long one is read again.
+    for size in [64 << 10, MAX_LIST] {
+        let bytes = file.read(start..start + size as u64)?;
+        if let Some(length) = end.find(&bytes) {
+            let text = bytes.get(..length).unwrap_or_default().to_vec();
+            return Ok(String::from_utf8(text).ok());
+        }
+    }
+    Ok(None)
+}
+
+/// What a text says, when it is a list.
+pub fn parse(text: &str, offset: u64) -> Option<ModuleList<'_>> {
     let mut list = ModuleList {
         offset,
         path: "",
@@ -142,18 +150,30 @@ fn parse(text: &str, offset: usize) -> Option<ModuleList<'_>> {
     (!list.path.is_empty() || list.main.is_some()).then_some(list)
 }
 
-/// The version of Go that a program was built with.
-pub fn go_version(bytes: &[u8]) -> Option<String> {
-    let version = if bytes.starts_with(wasm::MAGIC) {
-        wasm::language(bytes, "Go")?
+/// The version of Go that the program in `range` was built with; `marks` are
+/// where build information starts.
+pub fn go_version<R: Read + Seek>(
+    file: &mut Window<R>,
+    range: Range<u64>,
+    marks: &[u64],
+) -> io::Result<Option<String>> {
+    let head = file.read(range.start..range.start.saturating_add(4))?;
+    let version = if head == wasm::MAGIC {
+        wasm::language(file, range, "Go")?
     } else {
-        memmem::find_iter(bytes, BUILD_INFO)
-            .take(MAX_LISTS)
-            .find_map(|at| inline_version(bytes.get(at..)?))?
+        let mut found = None;
+        for mark in marks.iter().filter(|mark| range.contains(mark)) {
+            let info = file.read(*mark..mark + 256)?;
+            found = found.or_else(|| inline_version(&info));
+        }
+        found
     };
     // Experiments and vendors may follow: `go1.26.8 X:…`.
-    let version = version.split(' ').next()?.strip_prefix("go")?;
-    (version.len() <= MAX_VERSION).then(|| version.to_owned())
+    let version = version.as_deref().and_then(|text| text.split(' ').next());
+    let version = version.and_then(|text| text.strip_prefix("go"));
+    Ok(version
+        .filter(|version| version.len() <= MAX_VERSION)
+        .map(str::to_owned))
 }
 
 /// Since Go 1.18 flag 2 says that the version follows the 32 bytes of the head.
@@ -177,7 +197,7 @@ pub fn add(
 ) -> Result<(), SbomError> {
     let seen = |component: Component| {
         let mut place = Occurrence::at(path);
-        place.offset = u64::try_from(list.offset).ok();
+        place.offset = Some(list.offset);
         component.seen(place, Technique::BinaryAnalysis)
     };
     let modules = list.modules.iter().map(|module| (module, Kind::Library));
@@ -243,16 +263,26 @@ impl Module<'_> {
 }
 
 /// True when a list stands inside of a part of the file.
-pub fn is_inside(list: &ModuleList<'_>, part: &Range<usize>) -> bool {
+pub fn is_inside(list: &ModuleList<'_>, part: &Range<u64>) -> bool {
     part.contains(&list.offset)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
-    pub(super) fn blob(text: &str) -> Vec<u8> {
+    fn blob(text: &str) -> Vec<u8> {
         [START, text.as_bytes(), END].concat()
+    }
+
+    fn texts_of(bytes: &[u8]) -> Vec<(u64, String)> {
+        let marks: Vec<u64> = memmem::find_iter(bytes, START)
+            .take(MAX_LISTS)
+            .map(|at| at as u64)
+            .collect();
+        texts(&mut Window::new(Cursor::new(bytes)).unwrap(), &marks).unwrap()
     }
 
     #[test]
@@ -262,9 +292,9 @@ mod tests {
         let mut bytes = vec![7; 1000];
         bytes.extend(blob(text));
         bytes.extend(blob(text));
-        let lists = module_lists(&bytes);
-        assert_eq!(lists.len(), 1);
-        let list = &lists[0];
+        let texts = texts_of(&bytes);
+        assert_eq!(texts.len(), 1);
+        let list = parse(&texts[0].1, texts[0].0).unwrap();
         assert_eq!(list.offset, 1000);
         assert_eq!(list.modules[0].sum, "h1:s=");
         assert_eq!(list.modules[1].path, "../c");
@@ -285,14 +315,21 @@ mod tests {
             blob("=>\tx\tv1\t"),
             blob("path\ta\n=>\tx\tv1\t"),
         ] {
-            assert_eq!(module_lists(&bytes), []);
+            let texts = texts_of(&bytes);
+            let lists: Vec<_> = texts
+                .iter()
+                .filter_map(|(at, text)| parse(text, *at))
+                .collect();
+            assert_eq!(lists, []);
         }
         for bytes in [
             &b"\xff Go buildinf:"[..],
             b"\xff Go buildinf:\x08\x02",
             b"\xff Go buildinf:\x08\x0200000000000000000\xffgo1",
         ] {
-            assert_eq!(go_version(bytes), None);
+            let mut file = Window::new(Cursor::new(bytes)).unwrap();
+            let all = 0..bytes.len() as u64;
+            assert_eq!(go_version(&mut file, all, &[0]).unwrap(), None);
         }
     }
 }

@@ -2,8 +2,8 @@
 //! auditable` puts into it: zlib-compressed JSON in the section `.dep-v0` of
 //! ELF, Mach-O, PE and WebAssembly (cargo-auditable, PARSING.md).
 
-use object::read::macho::{FatArch, MachOFatFile32, MachOFatFile64};
-use object::{Object, ObjectSection};
+use std::io::{Read, Seek};
+
 use serde::Deserialize;
 
 use super::SbomError;
@@ -15,7 +15,9 @@ use super::inventory::{Inventory, Relation};
 use super::model::Aggregate;
 use super::purl::{Purl, PurlError};
 use super::reference::Ref;
+use super::section;
 use super::wasm;
+use super::window::Window;
 
 const SECTION: &str = ".dep-v0";
 /// The largest list, unpacked, in bytes.
@@ -49,37 +51,29 @@ enum DependencyKind {
 }
 
 /// The list of a program, when it has one. A broken one is an error.
-pub fn audit(bytes: &[u8], path: &str) -> Result<Option<Audit>, SbomError> {
-    let Some(packed) = section(bytes) else {
+pub fn audit<R: Read + Seek>(file: &mut Window<R>, path: &str) -> Result<Option<Audit>, SbomError> {
+    let read = |source| SbomError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let whole = 0..file.size();
+    let place = match wasm::custom(file, whole, SECTION).map_err(read)? {
+        None => section::find(file.reader(), SECTION),
+        place => place,
+    };
+    let Some(place) = place else {
         return Ok(None);
     };
-    let json = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, MAX_LIST)
+    if place.end - place.start > MAX_LIST as u64 {
+        let (path, limit) = (path.to_owned(), MAX_LIST as u64);
+        return Err(SbomError::TooLarge { path, limit });
+    }
+    let packed = file.read(place).map_err(read)?;
+    let json = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&packed, MAX_LIST)
         .map_err(|error| SbomError::syntax(path, error.to_string()))?;
     serde_json::from_slice(&json)
         .map(Some)
         .map_err(|error| SbomError::syntax(path, error))
-}
-
-fn section(bytes: &[u8]) -> Option<&[u8]> {
-    if bytes.starts_with(wasm::MAGIC) {
-        return wasm::custom(bytes, SECTION);
-    }
-    if let Ok(fat) = MachOFatFile32::parse(bytes) {
-        return in_fat(bytes, fat.arches());
-    }
-    if let Ok(fat) = MachOFatFile64::parse(bytes) {
-        return in_fat(bytes, fat.arches());
-    }
-    let file = object::File::parse(bytes).ok()?;
-    file.section_by_name(SECTION)?.data().ok()
-}
-
-/// All architectures are built of one source: the first list stands for all.
-fn in_fat<'a>(bytes: &'a [u8], arches: &[impl FatArch]) -> Option<&'a [u8]> {
-    arches.iter().find_map(|arch| {
-        let file = object::File::parse(arch.data(bytes).ok()?).ok()?;
-        file.section_by_name(SECTION)?.data().ok()
-    })
 }
 
 /// Adds the crates of a list; `file`, in which it stands, contains the root.

@@ -18,6 +18,7 @@ use super::cache::Caches;
 use super::folder::Folder;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
+use super::progress::Progress;
 
 pub use super::folder::MAX_MANIFEST;
 
@@ -58,6 +59,8 @@ pub struct Selection {
     pub include: Vec<String>,
     /// Files and folders that are not looked at.
     pub exclude: Vec<String>,
+    /// Moved on while files are walked and read.
+    pub progress: Progress,
 }
 
 /// A folder and the files in it. It reads files as [`Folder`] does.
@@ -68,6 +71,7 @@ pub struct Tree {
     notes: Vec<Note>,
     include: Gitignore,
     caches: Caches,
+    progress: Progress,
     single: bool,
 }
 
@@ -116,6 +120,7 @@ impl Tree {
             notes: Vec::new(),
             include: include.build().map_err(|error| glob("", error))?,
             caches: Caches::default(),
+            progress: selection.progress.clone(),
             single: false,
         };
         // Only what the tree itself says counts: no user's global ignore file
@@ -142,6 +147,7 @@ impl Tree {
                 });
             }
             let entry = entry.map_err(|error| tree.walk_error(error))?;
+            tree.progress.saw_file();
             let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
             match entry.file_type() {
                 Some(kind) if kind.is_file() => match path.to_str() {
@@ -174,6 +180,7 @@ impl Tree {
             notes: Vec::new(),
             include: Gitignore::empty(),
             caches: Caches::default(),
+            progress: Progress::default(),
             single: true,
         })
     }
@@ -182,6 +189,17 @@ impl Tree {
     pub fn with_caches(mut self, caches: Caches) -> Self {
         self.caches = caches;
         self
+    }
+
+    /// Moves these counters on while files are read.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// How far the scan has come.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// What package managers keep on this machine, as far as the caller says.
@@ -396,6 +414,7 @@ mod tests {
             let selection = Selection {
                 include: owned(include),
                 exclude: owned(exclude),
+                ..Selection::default()
             };
             let tree = Tree::walk_selected(folder.path(), &selection)?;
             let mut inventory = Inventory::default();

@@ -2,11 +2,12 @@
 //! needs them (WebAssembly Core Specification §5.5.2; Component Model, Binary
 //! format). Nothing is validated: what does not parse ends the walk.
 
+use std::io::{self, Read, Seek};
 use std::ops::Range;
 
-use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
+use super::window::Window;
 use crate::artifact::Digest;
 
 /// What every module and component starts with.
@@ -14,67 +15,109 @@ pub const MAGIC: &[u8] = b"\0asm";
 
 /// The most sections of one module that are looked at.
 const MAX_SECTIONS: usize = 10_000;
+/// The most places where a module may seem to start.
+pub const MAX_STARTS: usize = 10_000;
 /// How deep components may lie in each other.
 const MAX_DEPTH: usize = 16;
-/// The most places where a module may seem to start.
-const MAX_STARTS: usize = 10_000;
+/// The longest name of a custom section that is looked for, in bytes.
+const MAX_NAME: u64 = 64;
+/// The largest `producers` section, in bytes.
+const MAX_PRODUCERS: u64 = 1 << 20;
 
 /// One section.
 #[derive(Clone, Debug)]
-pub struct Section<'a> {
+struct Section {
     /// Its kind; 0 is custom.
-    pub id: u8,
-    /// What it holds.
-    pub bytes: &'a [u8],
-    /// Where it ends in the module.
-    pub end: usize,
+    id: u8,
+    /// Where its content lies; it ends where the next section starts.
+    content: Range<u64>,
 }
 
-/// The sections of the module or component that `bytes` start with.
-pub fn sections(bytes: &[u8]) -> impl Iterator<Item = Section<'_>> {
-    let mut at = match bytes.starts_with(MAGIC) {
-        true => 8,
-        false => bytes.len(),
+/// The section that starts at `at`, when it ends before `end`.
+fn section<R: Read + Seek>(file: &mut Window<R>, at: u64, end: u64) -> io::Result<Option<Section>> {
+    let head = file.read(at..at.saturating_add(6).min(end))?;
+    let Some((id, rest)) = head.split_first() else {
+        return Ok(None);
     };
-    std::iter::from_fn(move || {
-        let id = *bytes.get(at)?;
-        let mut reader = Reader(bytes.get(at + 1..)?);
-        let size = reader.number()? as usize;
-        let start = bytes.len() - reader.0.len();
-        let end = start.checked_add(size)?;
-        let content = bytes.get(start..end)?;
-        at = end;
-        Some(Section {
-            id,
-            bytes: content,
-            end,
-        })
-    })
-    .take(MAX_SECTIONS)
+    let mut reader = Reader(rest);
+    let Some(size) = reader.number() else {
+        return Ok(None);
+    };
+    let start = at + 1 + (rest.len() - reader.0.len()) as u64;
+    let content = start..start + u64::from(size);
+    let whole = content.end <= end.min(file.size());
+    Ok(whole.then_some(Section { id: *id, content }))
 }
 
-/// The first custom section of a name, in the module or in what it holds.
-pub fn custom<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    find(bytes, name, MAX_DEPTH)
+/// Where the content of the first custom section of a name lies, in the module
+/// or component that `range` holds or in what lies inside of it.
+pub fn custom<R: Read + Seek>(
+    file: &mut Window<R>,
+    range: Range<u64>,
+    name: &str,
+) -> io::Result<Option<Range<u64>>> {
+    let mut left = MAX_SECTIONS;
+    find(file, range, name, MAX_DEPTH, &mut left)
 }
 
-fn find<'a>(bytes: &'a [u8], name: &str, depth: usize) -> Option<&'a [u8]> {
-    let component = bytes.get(6..8) == Some(&[1, 0]);
-    sections(bytes).find_map(|section| match section.id {
-        0 => {
-            let mut reader = Reader(section.bytes);
-            (reader.text()? == name).then_some(reader.0)
+fn find<R: Read + Seek>(
+    file: &mut Window<R>,
+    range: Range<u64>,
+    name: &str,
+    depth: usize,
+    left: &mut usize,
+) -> io::Result<Option<Range<u64>>> {
+    let head = file.read(range.start..range.end.min(range.start.saturating_add(8)))?;
+    if !head.starts_with(MAGIC) {
+        return Ok(None);
+    }
+    let component = head.get(6..) == Some(&[1, 0]);
+    let mut at = range.start + 8;
+    while let Some(Section { id, content }) = section(file, at, range.end)? {
+        let Some(fewer) = left.checked_sub(1) else {
+            return Ok(None);
+        };
+        *left = fewer;
+        at = content.end;
+        match id {
+            0 => {
+                let head = file.read(content.start..content.end.min(content.start + MAX_NAME))?;
+                let mut reader = Reader(&head);
+                if reader.text() == Some(name) {
+                    let used = (head.len() - reader.0.len()) as u64;
+                    return Ok(Some(content.start + used..content.end));
+                }
+            }
+            // A core module or a component inside of a component.
+            1 | 4 if component && depth > 0 => {
+                let found = find(file, content, name, depth - 1, left)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            _ => {}
         }
-        // A core module or a component inside of a component.
-        1 | 4 if component && depth > 0 => find(section.bytes, name, depth - 1),
-        _ => None,
-    })
+    }
+    Ok(None)
 }
 
 /// The version of a language by the `producers` section (WebAssembly tool
 /// conventions, ProducersSection).
-pub fn language(bytes: &[u8], language: &str) -> Option<String> {
-    let mut reader = Reader(custom(bytes, "producers")?);
+pub fn language<R: Read + Seek>(
+    file: &mut Window<R>,
+    range: Range<u64>,
+    language: &str,
+) -> io::Result<Option<String>> {
+    Ok(match custom(file, range, "producers")? {
+        Some(content) if content.end - content.start <= MAX_PRODUCERS => {
+            version_of(&file.read(content)?, language)
+        }
+        _ => None,
+    })
+}
+
+fn version_of(producers: &[u8], language: &str) -> Option<String> {
+    let mut reader = Reader(producers);
     for _ in 0..reader.number()? {
         let field = reader.text()?;
         for _ in 0..reader.number()? {
@@ -87,36 +130,44 @@ pub fn language(bytes: &[u8], language: &str) -> Option<String> {
     None
 }
 
-/// Finds modules and components by their digests inside of any bytes. A module
-/// ends at the end of one of its sections; where, its digest tells, so that
-/// nothing that follows it is taken for a part of it.
-pub fn carve(bytes: &[u8], wanted: &[Digest]) -> Vec<(Range<usize>, Digest)> {
+/// Finds modules and components by their digests where one of them seems to
+/// start. A module ends at the end of one of its sections; where, its digest
+/// tells, so that nothing that follows it is taken for a part of it.
+pub fn carve<R: Read + Seek>(
+    file: &mut Window<R>,
+    starts: &[u64],
+    wanted: &[Digest],
+) -> io::Result<Vec<(Range<u64>, Digest)>> {
     let mut found = Vec::new();
     if wanted.is_empty() {
-        return found;
+        return Ok(found);
     }
-    // Many false starts must not make it slow.
-    let mut budget = bytes.len().saturating_mul(4);
-    for start in memmem::find_iter(bytes, MAGIC).take(MAX_STARTS) {
-        let module = bytes.get(start..).unwrap_or_default();
+    // Many false starts must not make it slow: neither long ones nor many.
+    let mut budget = file.size().saturating_mul(4);
+    let mut left = starts.len().saturating_mul(4) + MAX_SECTIONS;
+    for start in starts {
         let mut hash = Sha256::new();
-        let mut hashed = 0;
-        for section in sections(module) {
-            let part = module.get(hashed..section.end).unwrap_or_default();
-            let Some(left) = budget.checked_sub(part.len()) else {
-                return found;
-            };
-            budget = left;
-            hash.update(part);
-            hashed = section.end;
+        let mut hashed = *start;
+        let mut at = start.saturating_add(8);
+        while let Some(section) = section(file, at, u64::MAX)? {
+            let end = section.content.end;
+            match (budget.checked_sub(end - hashed), left.checked_sub(1)) {
+                (Some(bytes), Some(sections)) => (budget, left) = (bytes, sections),
+                _ => return Ok(found),
+            }
+            file.stream(hashed..end, |part| {
+                hash.update(part);
+                true
+            })?;
+            (hashed, at) = (end, end);
             let digest = hash.clone().finalize();
             if let Some(digest) = wanted.iter().find(|each| each.as_bytes() == &digest[..]) {
-                found.push((start..start + hashed, digest.clone()));
+                found.push((*start..end, digest.clone()));
                 break;
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// Reads WebAssembly's numbers and names.
@@ -147,6 +198,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     fn module(name: &str, content: &[u8]) -> Vec<u8> {
@@ -158,21 +211,37 @@ mod tests {
         bytes
     }
 
+    fn window(bytes: &[u8]) -> Window<Cursor<&[u8]>> {
+        Window::new(Cursor::new(bytes)).unwrap()
+    }
+
+    fn custom_of(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
+        let mut file = window(bytes);
+        let range = custom(&mut file, 0..bytes.len() as u64, name).unwrap()?;
+        Some(file.read(range).unwrap())
+    }
+
+    fn go_of(bytes: &[u8]) -> Option<String> {
+        language(&mut window(bytes), 0..bytes.len() as u64, "Go").unwrap()
+    }
+
+    fn carved(bytes: &[u8], wanted: &[Digest]) -> Vec<(Range<u64>, Digest)> {
+        let starts: Vec<u64> = memchr::memmem::find_iter(bytes, MAGIC)
+            .map(|at| at as u64)
+            .collect();
+        carve(&mut window(bytes), &starts, wanted).unwrap()
+    }
+
     #[test]
     fn custom_sections_are_found_in_nested_modules() {
         let inner = module("x", b"content");
         let mut outer = b"\0asm\x0d\0\x01\0\x01".to_vec();
         outer.push(u8::try_from(inner.len()).unwrap());
         outer.extend(&inner);
-        assert_eq!(custom(&outer, "x"), Some(&b"content"[..]));
-        assert_eq!(custom(&outer, "y"), None);
-        assert_eq!(
-            language(
-                &module("producers", b"\x01\x08language\x01\x02Go\x021x"),
-                "Go"
-            ),
-            Some("1x".to_owned())
-        );
+        assert_eq!(custom_of(&outer, "x"), Some(b"content".to_vec()));
+        assert_eq!(custom_of(&outer, "y"), None);
+        let producers = module("producers", b"\x01\x08language\x01\x02Go\x021x");
+        assert_eq!(go_of(&producers), Some("1x".to_owned()));
     }
 
     #[test]
@@ -180,13 +249,27 @@ mod tests {
         let inner = module("x", b"content");
         let digest = Digest::sha256(&inner);
         let mut bytes = b"\0asm noise ".to_vec();
-        let start = bytes.len();
+        let start = bytes.len() as u64;
         bytes.extend(&inner);
+        let end = bytes.len() as u64;
         // Padding parses as empty custom sections.
         bytes.extend([0; 64]);
-        let found = carve(&bytes, std::slice::from_ref(&digest));
-        assert_eq!(found, [(start..start + inner.len(), digest)]);
-        assert_eq!(carve(&bytes, &[Digest::sha256(b"other")]), []);
+        let found = carved(&bytes, std::slice::from_ref(&digest));
+        assert_eq!(found, [(start..end, digest)]);
+        assert_eq!(carved(&bytes, &[Digest::sha256(b"other")]), []);
+    }
+
+    #[test]
+    fn a_module_longer_than_the_window_is_carved() {
+        let mut long = b"\0asm\x01\0\0\0\0\x80\x80\x80\x01\x01x".to_vec();
+        long.resize(13 + (2 << 20), 7);
+        let digest = Digest::sha256(&long);
+        let mut bytes = vec![1; (1 << 20) - 2];
+        bytes.extend(&long);
+        bytes.extend([0; 64]);
+        let found = carved(&bytes, std::slice::from_ref(&digest));
+        let start = (1 << 20) - 2;
+        assert_eq!(found, [(start..start + long.len() as u64, digest)]);
     }
 
     #[test]
@@ -198,11 +281,11 @@ mod tests {
             b"\0asm\x01\0\0\0\0\xff\xff\xff\xff\xff\xff",
             b"\0asm\x01\0\0\0\0\x01\xff",
         ] {
-            assert_eq!(custom(bytes, "x"), None);
-            assert_eq!(language(bytes, "Go"), None);
+            assert_eq!(custom_of(bytes, "x"), None);
+            assert_eq!(go_of(bytes), None);
         }
         // Each start reads on over all that follow: the budget ends it.
         let many = b"\0asm\x01\0\0\0".repeat(100_000);
-        assert_eq!(carve(&many, &[Digest::sha256(b"x")]), []);
+        assert_eq!(carved(&many, &[Digest::sha256(b"x")]), []);
     }
 }
