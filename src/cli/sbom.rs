@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::sbom::model::{Bom, Contact, Organization};
 use crate::sbom::{Caches, Inventory, Note, Progress, Ref, SbomError, Selection, Settings, Tree};
-use crate::sbom::{collect, document};
+use crate::sbom::{archives, collect, document};
 
 use super::error::{Exit, Failure, reasons};
 use super::files::{self, Existing, Readers};
@@ -44,6 +44,10 @@ pub(super) struct Args {
     /// Files and folders that are not looked at; may be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+
+    /// Also give the SHA-512 of the archives of crates, out of Cargo's cache
+    #[arg(long)]
+    hash_archives: bool,
 
     /// The name of the whole, when there is more than one product [default:
     /// the folder's name]
@@ -109,6 +113,9 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
             .tree(source, &progress)
             .map_err(|error| unreadable(source, &error))?;
         collect(&tree, &mut inventory).map_err(|error| unreadable(source, &error))?;
+    }
+    if args.hash_archives {
+        archives::hash(&caches(), &mut inventory, &progress);
     }
     drop(shown);
     let sbom = document(inventory, &args.settings()?).map_err(|error| {

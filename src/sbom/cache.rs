@@ -5,7 +5,7 @@
 //! the caller says where it lies, or that there is none.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use super::folder::Folder;
@@ -18,27 +18,18 @@ const MAX_REGISTRIES: usize = 64;
 pub struct Caches {
     /// Sources of crates, one folder a registry.
     crates: Vec<(String, Folder)>,
+    /// Archives of crates, one folder a registry.
+    archives: Vec<(String, Folder)>,
     /// Go's module cache.
     modules: Option<Folder>,
 }
 
 impl Caches {
-    /// The sources that Cargo unpacked (The Cargo Book, Cargo Home:
-    /// `registry/src`). A home that is not there has none.
+    /// What Cargo fetched (The Cargo Book, Cargo Home): the archives of
+    /// `registry/cache`, unpacked in `registry/src`. A home that is not there has none.
     pub fn cargo_home(mut self, home: &Path) -> Self {
-        let folders = fs::read_dir(home.join("registry/src"))
-            .into_iter()
-            .flatten();
-        // Sorted, so that the same machine always answers the same.
-        self.crates = folders
-            .flatten()
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-            .map(|(name, path)| (name, Folder::new(path)))
-            .collect::<BTreeMap<_, _>>()
-            .into_iter()
-            .take(MAX_REGISTRIES)
-            .collect();
+        self.crates = registries(&home.join("registry/src"));
+        self.archives = registries(&home.join("registry/cache"));
         self
     }
 
@@ -58,10 +49,32 @@ impl Caches {
             .find_map(|(_, folder)| folder.text(&format!("{name}-{version}/Cargo.toml")).ok())
     }
 
+    /// The archives of a crate, by whichever registry.
+    pub(super) fn crate_archives(&self, name: &str, version: &str) -> impl Iterator<Item = File> {
+        let archive = format!("{name}-{version}.crate");
+        let folders = self.archives.iter();
+        folders.filter_map(move |(_, folder)| folder.open(&archive).ok())
+    }
+
     /// Go's module cache.
     pub(super) fn modules(&self) -> Option<&Folder> {
         self.modules.as_ref()
     }
+}
+
+/// The folder of each registry, sorted, so that the same machine always answers
+/// the same.
+fn registries(folder: &Path) -> Vec<(String, Folder)> {
+    let folders = fs::read_dir(folder).into_iter().flatten();
+    folders
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+        .map(|(name, path)| (name, Folder::new(path)))
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .take(MAX_REGISTRIES)
+        .collect()
 }
 
 /// Cargo calls a registry's folder `<host>-<hash>`.

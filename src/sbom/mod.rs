@@ -11,6 +11,7 @@ use std::io;
 
 use crate::json::JsonError;
 
+pub mod archives;
 pub mod binary;
 pub mod cache;
 pub mod cargo;
