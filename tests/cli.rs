@@ -336,6 +336,25 @@ fn exit_codes_and_words() {
             0,
             "pkg:cargo/itoa@1.0.19",
         ),
+        (
+            &["sbom", "crate", "--author", "Ada <ada@example.org>"],
+            false,
+            0,
+            "\"email\": \"ada@example.org\"",
+        ),
+        (
+            &[
+                "sbom",
+                "crate",
+                "--supplier",
+                "Example <https://example.org>",
+            ],
+            false,
+            0,
+            "\"https://example.org\"",
+        ),
+        // Who makes a document is nobody's guess.
+        (&["sbom", "crate"], false, 0, "\"SBOM Author\""),
         (&["sbom", "folder"], false, 2, "nothing that is understood"),
         (&["sbom", "broken"], false, 2, "Cargo.lock is malformed"),
         (&["sbom", "missing"], false, 2, "cannot list what `missing`"),

@@ -58,16 +58,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "VERSION")]
     product_version: Option<String>,
 
-    /// Who makes this document, as a person; may be repeated
-    #[arg(long, value_name = "NAME <MAIL>", help_heading = "Who says so")]
+    /// Who makes this document, as `Name <mail>`; may be repeated
+    #[arg(long, value_name = "PERSON", help_heading = "Who says so")]
     author: Vec<String>,
 
-    /// Who makes this document, as an organisation; its address is a page or for mail
-    #[arg(long, value_name = "NAME <ADDRESS>", help_heading = "Who says so")]
+    /// The organisation that makes this document, as `Name <page or mail>`
+    #[arg(long, value_name = "ORGANISATION", help_heading = "Who says so")]
     manufacturer: Option<String>,
 
-    /// Who supplies the product [default: its own producer]
-    #[arg(long, value_name = "NAME <ADDRESS>", help_heading = "Who says so")]
+    /// Who supplies the product, as `Name <page or mail>` [default: its own producer]
+    #[arg(long, value_name = "ORGANISATION", help_heading = "Who says so")]
     supplier: Option<String>,
 
     /// Conclude that the licences that are declared are those that hold
@@ -104,7 +104,7 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
         let progress = progress.clone();
         move || {
             let (files, bytes) = (progress.files(), ui::bytes(progress.bytes()));
-            format!("looking at {files} files, {bytes} of programs read")
+            format!("{files} files and {bytes} of programs so far")
         }
     });
     let mut inventory = Inventory::default();

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use object::write::Object;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+use proptest::prelude::*;
 
 use super::super::{Bom, judge, window};
 use super::*;
@@ -298,6 +299,26 @@ fn nothing_is_missed_between_windows() {
         assert_eq!(marks.lists, expect(gobinary::START));
         assert_eq!(marks.builds, expect(gobinary::BUILD_INFO));
         assert_eq!(marks.modules, expect(wasm::MAGIC));
+    }
+}
+
+proptest! {
+    /// Whatever happened to a program on its way, it is read or refused.
+    #[test]
+    fn damaged_programs_are_read_or_refused(at in 0usize..1000, bytes in any::<[u8; 8]>()) {
+        for file in ["go-module.wasm", "go-component.wasm", "go-elf"] {
+            let mut program = fs::read(judge::path_of("binary").join(file)).unwrap();
+            let at = at % (program.len() - bytes.len());
+            program[at..at + bytes.len()].copy_from_slice(&bytes);
+            let mut window = Window::new(Cursor::new(&program)).unwrap();
+            let marks = Marks::find(&mut window, &Progress::default()).unwrap();
+            let texts = gobinary::texts(&mut window, &marks.lists).unwrap();
+            for (offset, text) in &texts {
+                let _ = gobinary::parse(text, *offset);
+            }
+            let _ = gobinary::go_version(&mut window, 0..u64::MAX, &marks.builds).unwrap();
+            let _ = rustbinary::audit(&mut window, file);
+        }
     }
 }
 

@@ -223,6 +223,7 @@ mod tests {
         let needs = judge::depends_on(&alone, file.as_str());
         assert_eq!(needs, [MODULE, "pkg:golang/std@1.26.8"]);
         let module = judge::component(&alone, file.as_str());
+        assert_eq!(module.supplier, None);
         assert!(module.properties.iter().any(|each| each.value == "claimed"));
 
         let both = judge::document_of_trees(&[source, binary]).bom;
@@ -230,6 +231,8 @@ mod tests {
         assert!(judge::depends_on(&both, app).contains(&file.as_str()));
         let needs = judge::depends_on(&both, file.as_str());
         assert!(needs.contains(&"pkg:golang/example.org/guest"), "{needs:?}");
+        let module = judge::component(&both, file.as_str());
+        assert_eq!(module.supplier, both.metadata.supplier);
         let needs = judge::depends_on(&both, "pkg:golang/example.org/guest");
         assert!(needs.contains(&"pkg:golang/std@1.26.8"), "{needs:?}");
     }

@@ -46,10 +46,11 @@ pub struct License {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Acknowledgement {
+    /// Whoever makes the document; first in a list, for some readers know one
+    /// expression only.
+    Concluded,
     /// The authors.
     Declared,
-    /// Somebody who examined it.
-    Concluded,
 }
 
 impl fmt::Display for LicenseChoice {

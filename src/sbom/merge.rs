@@ -64,9 +64,8 @@ pub fn document(mut inventory: Inventory, settings: &Settings) -> Result<Sbom, S
     let root = root(&mut inventory, settings)?;
     adopt_orphans(&mut inventory, &root)?;
     let scopes = scopes(&inventory, &root);
-    let mut products = inventory.products.clone();
-    products.insert(root.clone());
-    let supplier = minimum::complete(&mut inventory.components, &products, settings);
+    let own = minimum::own(&inventory, &root);
+    let supplier = minimum::complete(&mut inventory.components, &own, settings);
     for (id, component) in &mut inventory.components {
         component.sort();
         component.bom_ref = Some(id.clone());

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::component::{Component, Kind, Organization, Property, ReferenceKind};
 use super::evidence::Technique;
+use super::inventory::{Edge, Inventory, Relation};
 use super::license::LicenseChoice;
 use super::merge::Settings;
 use super::model::{Lifecycle, Metadata, Phase};
@@ -23,16 +24,20 @@ const UNKNOWN: &str = "cdx:cisa:unknown-information";
 /// What stands in a native field whose value is not known (the same).
 const UNKNOWN_VALUE: &str = "unknown";
 
+/// How deep files are looked for in each other.
+const MAX_LAYERS: usize = 4;
 /// The most authors that make up a producer's name.
 const MAX_NAMES: usize = 3;
 
 /// Fills in what follows from the components themselves and names the gaps.
 pub(super) fn complete(
     components: &mut BTreeMap<Ref, Component>,
-    products: &BTreeSet<Ref>,
+    own: &BTreeSet<Ref>,
     settings: &Settings,
 ) -> Option<Organization> {
     for component in components.values_mut() {
+        // Authors whom two sources name are there twice until then.
+        component.sort();
         if settings.conclude_licenses {
             let declared = component.licenses.iter();
             let concluded: Vec<_> = declared.filter_map(LicenseChoice::concluded).collect();
@@ -48,16 +53,40 @@ pub(super) fn complete(
         }
     }
     let stated = settings.supplier.clone();
-    let supplier = stated.or_else(|| common_producer(components, products));
+    let supplier = stated.or_else(|| common_producer(components, own));
     for (id, component) in components {
         // Whoever supplies the product supplies its own parts.
-        if component.supplier.is_none() && (products.contains(id) || is_local(component)) {
+        if component.supplier.is_none() && (own.contains(id) || is_local(component)) {
             component.supplier.clone_from(&supplier);
         }
         describe_deployable(component);
         name_gaps(component);
     }
     supplier
+}
+
+/// The product itself: its programs, and the files that it is built to or that
+/// lie in those.
+pub(super) fn own(inventory: &Inventory, root: &Ref) -> BTreeSet<Ref> {
+    let mut own: BTreeSet<Ref> = inventory.products().cloned().collect();
+    own.insert(root.clone());
+    let is_file = |id: &Ref| inventory.get(id).is_some_and(|each| each.purl.is_none());
+    let contains: Vec<&Edge> = inventory
+        .edges()
+        .filter(|edge| edge.relation == Relation::Contains)
+        .filter(|edge| is_file(&edge.from) || is_file(&edge.to))
+        .collect();
+    // Files lie in each other a few times at most.
+    for _ in 0..MAX_LAYERS {
+        for edge in &contains {
+            for (known, new) in [(&edge.from, &edge.to), (&edge.to, &edge.from)] {
+                if is_file(new) && own.contains(known) {
+                    own.insert(new.clone());
+                }
+            }
+        }
+    }
+    own
 }
 
 /// The phases of the product's life in which its components were seen.
@@ -205,12 +234,13 @@ fn is_local(component: &Component) -> bool {
     url.is_some_and(|url| url.starts_with("file:"))
 }
 
-/// The producer of the product; of several products only one that all have.
+/// The producer of the product; of several products only one that all have
+/// who have any.
 fn common_producer(
     components: &BTreeMap<Ref, Component>,
-    products: &BTreeSet<Ref>,
+    own: &BTreeSet<Ref>,
 ) -> Option<Organization> {
-    let mut producers = products
+    let mut producers = own
         .iter()
         .filter_map(|id| components.get(id)?.manufacturer.as_ref());
     let first = producers.next()?;
