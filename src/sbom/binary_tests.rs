@@ -302,6 +302,17 @@ fn nothing_is_missed_between_windows() {
     }
 }
 
+/// What Wasmtime compiles of a module still has the list in its data.
+#[cfg(feature = "launch")]
+#[test]
+fn compiled_code_tells_its_modules() {
+    let module = fs::read(judge::path_of("binary").join("go-module.wasm")).unwrap();
+    let compiled = wasmtime::Engine::default().precompile_module(&module);
+    let bom = document("guest.cwasm", &compiled.unwrap());
+    // Its Go version stands in a section that is not compiled.
+    assert_eq!(judge::depends_on(&bom, root(&bom)), MODULES[..3]);
+}
+
 proptest! {
     /// Whatever happened to a program on its way, it is read or refused.
     #[test]

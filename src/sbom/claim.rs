@@ -106,6 +106,8 @@ impl Claim {
         module.property("prov:carried", "claimed");
         let module = inventory.add(module)?;
         inventory.relate(file, Relation::Contains, &module)?;
+        // SLSA asks for a complete list of dependencies at no level.
+        inventory.know_parts(&module, Aggregate::Unknown);
         let definition = &self.provenance.build_definition;
         for dependency in &definition.resolved_dependencies {
             if let Some(component) = package(dependency) {

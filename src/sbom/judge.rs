@@ -76,6 +76,37 @@ pub(crate) fn faults(bom: &Bom) -> Vec<String> {
     faults
 }
 
+/// Elements that a component must have, and what it says of those that it has
+/// not: no gap that is not named, and none named that is not there.
+fn gaps(component: &Component, faults: &mut Vec<String>) {
+    let unknown = |field: &Option<String>| field.as_deref() == Some("unknown");
+    let maker = component.manufacturer.as_ref();
+    let mut references = component.external_references.iter();
+    let missing = [
+        ("Component Version", unknown(&component.version)),
+        (
+            "Component Producer",
+            unknown(&maker.and_then(|maker| maker.name.clone())),
+        ),
+        ("Component License", component.licenses.is_empty()),
+        (
+            "Component Hash Value",
+            component.hashes.is_empty() && references.all(|each| each.hashes.is_empty()),
+        ),
+    ];
+    if component.version.is_none() || maker.is_none_or(|maker| maker.name.is_none()) {
+        faults.push(format!("{} has no version or no producer", component.name));
+    }
+    for (field, is_missing) in missing {
+        let mut properties = component.properties.iter();
+        let is_named = properties
+            .any(|each| each.name == "cdx:cisa:unknown-information" && each.value == field);
+        if is_named != is_missing {
+            faults.push(format!("{}: {field} missing or not", component.name));
+        }
+    }
+}
+
 /// Names that stand twice, references that lead nowhere, and components that
 /// the root does not lead to.
 pub(crate) fn unsound(bom: &Bom) -> Vec<String> {
@@ -84,6 +115,7 @@ pub(crate) fn unsound(bom: &Bom) -> Vec<String> {
             Some(id) if names.insert(id.clone()) => {}
             id => faults.push(format!("{id:?} twice or missing")),
         }
+        gaps(component, faults);
         for part in &component.components {
             walk(part, names, faults);
         }
