@@ -130,6 +130,12 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
         );
     }
     tell(&sbom.notes, verbose);
+    if sbom.bom.metadata.timestamp.is_none() {
+        note(
+            "the document has no time",
+            "no commit and no `SOURCE_DATE_EPOCH`",
+        );
+    }
     let text = match args.format {
         Format::Json => {
             let json = sbom.bom.to_json().map_err(|error| {
@@ -256,14 +262,13 @@ fn tell(notes: &[Note], verbose: bool) {
         if places.len() > shown {
             let _ = write!(list, " and {} more", places.len() - shown);
         }
-        ui::say(&format!(
-            "{}note:{:#} {}: {}",
-            ui::DIM,
-            ui::DIM,
-            ui::clean(&reason),
-            ui::clean(&list)
-        ));
+        note(&reason, &list);
     }
+}
+
+fn note(what: &str, about: &str) {
+    let (what, about) = (ui::clean(what), ui::clean(about));
+    ui::say(&format!("{}note:{:#} {what}: {about}", ui::DIM, ui::DIM));
 }
 
 /// A component's version; nothing where it is not known.

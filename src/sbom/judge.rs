@@ -88,6 +88,7 @@ fn gaps(component: &Component, faults: &mut Vec<String>) {
             "Component Producer",
             unknown(&maker.and_then(|maker| maker.name.clone())),
         ),
+        ("Component Identifiers", component.purl.is_none()),
         ("Component License", component.licenses.is_empty()),
         (
             "Component Hash Value",

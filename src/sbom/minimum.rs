@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::component::{Component, Kind, Organization, Property, ReferenceKind};
-use super::evidence::Technique;
+use super::evidence::{Occurrence, Technique};
 use super::inventory::{Edge, Inventory, Relation};
 use super::license::LicenseChoice;
 use super::merge::Settings;
@@ -60,6 +60,9 @@ pub(super) fn complete(
             component.supplier.clone_from(&supplier);
         }
         describe_deployable(component);
+        if component.purl.is_none() {
+            component.purl = purl_of_file(component);
+        }
         name_gaps(component);
     }
     supplier
@@ -94,20 +97,26 @@ pub(super) fn lifecycles<'a>(
     components: impl IntoIterator<Item = &'a Component>,
     stated: Option<Phase>,
 ) -> Vec<Lifecycle> {
-    let techniques = components
-        .into_iter()
-        .flat_map(|component| &component.evidence)
-        .flat_map(|evidence| &evidence.identity)
-        .flat_map(|identity| &identity.methods)
-        .map(|method| match method.technique {
-            Technique::BinaryAnalysis | Technique::HashComparison => Phase::PostBuild,
-            _ => Phase::PreBuild,
-        });
+    let seen = components.into_iter().flat_map(|each| &each.evidence);
+    let techniques = seen.flat_map(|evidence| {
+        let installed = evidence.occurrences.iter().any(is_installed);
+        let methods = evidence.identity.iter().flat_map(|each| &each.methods);
+        methods.filter_map(move |method| match method.technique {
+            Technique::ManifestAnalysis if !installed => Some(Phase::PreBuild),
+            Technique::Filename | Technique::Other => None,
+            _ => Some(Phase::PostBuild),
+        })
+    });
     let phases: BTreeSet<Phase> = techniques.chain(stated).collect();
     phases
         .into_iter()
         .map(|phase| Lifecycle { phase })
         .collect()
+}
+
+/// An installed Python package tells of itself in files that its build made.
+fn is_installed(seen: &Occurrence) -> bool {
+    seen.location.contains(".dist-info/")
 }
 
 /// Names what the document itself lacks.
@@ -257,7 +266,7 @@ fn describe_deployable(component: &mut Component) {
     let (name, is_program) = match kind {
         None if !component.hashes.is_empty() => (Some(component.name.clone()), true),
         Some("cargo" | "golang" | "pypi") => {
-            let hashes = component.hashes.clone();
+            let hashes = &mut component.hashes;
             let mut files: Vec<_> = component
                 .external_references
                 .iter_mut()
@@ -271,7 +280,9 @@ fn describe_deployable(component: &mut Component) {
                 [only] => {
                     // The digest of a package of one file is that of the file.
                     if only.hashes.is_empty() {
-                        only.hashes = hashes;
+                        only.hashes.clone_from(hashes);
+                    } else if hashes.is_empty() {
+                        hashes.clone_from(&only.hashes);
                     }
                     only.url.rsplit('/').next().map(str::to_owned)
                 }
@@ -298,6 +309,15 @@ fn describe_deployable(component: &mut Component) {
     }
 }
 
+/// A file that no registry knows is identified by its digest (purl
+/// specification, type `generic` and qualifier `checksum`).
+fn purl_of_file(component: &Component) -> Option<Purl> {
+    let mut hashes = component.hashes.iter();
+    let sha256 = hashes.find(|hash| hash.alg == "SHA-256")?;
+    let purl = Purl::generic(&component.name, "").ok()?;
+    Some(purl.with("checksum", &format!("sha256:{}", sha256.content)))
+}
+
 fn name_gaps(component: &mut Component) {
     let mut gaps = Vec::new();
     if component.version.is_none() {
@@ -310,6 +330,9 @@ fn name_gaps(component: &mut Component) {
             ..Organization::default()
         });
         gaps.push("Component Producer");
+    }
+    if component.purl.is_none() {
+        gaps.push("Component Identifiers");
     }
     if component.licenses.is_empty() {
         gaps.push("Component License");

@@ -1,5 +1,4 @@
 use super::super::component::{Contact, Hash};
-use super::super::evidence::Occurrence;
 use super::super::license::LicenseChoice;
 use super::*;
 use crate::artifact::Digest;
@@ -110,8 +109,27 @@ fn a_deployable_is_described_and_a_folder_is_not() {
     assert_eq!(values(&component, "bsi:component:archive"), ["archive"]);
     assert_eq!(component.external_references[0].hashes, component.hashes);
 
+    // Of a package of one file either digest is that of the other; of two, none.
+    let mut wheel = Component::package("a", Purl::pypi("a", "1.0.0").unwrap());
+    wheel.reference(
+        ReferenceKind::Distribution,
+        "https://example.org/a-1-none-any.whl",
+    );
+    wheel.external_references[0].hashes = component.hashes.clone();
+    assert_eq!(completed(wheel.clone()).hashes, component.hashes);
+    wheel.reference(
+        ReferenceKind::Distribution,
+        "https://example.org/a-1-other.whl",
+    );
+    let wheels = completed(wheel);
+    assert_eq!(wheels.hashes, []);
+    assert_eq!(values(&wheels, "bsi:component:filename"), [""; 0]);
+    assert_eq!(values(&wheels, "bsi:component:archive"), ["archive"]);
+
     let program = completed(Component::file("app", &Digest::sha256(b"app")));
     assert_eq!(values(&program, "bsi:component:filename"), ["app"]);
+    let purl = format!("pkg:generic/app?checksum={}", Digest::sha256(b"app"));
+    assert_eq!(program.purl.as_ref().unwrap().to_string(), purl);
     assert_eq!(values(&program, "bsi:component:executable"), ["executable"]);
     assert_eq!(
         values(&program, "bsi:component:structured"),
@@ -175,6 +193,9 @@ fn lifecycles_are_those_in_which_something_was_seen() {
         [Phase::PreBuild, Phase::Build, Phase::PostBuild]
     );
     assert_eq!(phases(&[], None), []);
+    let seen = Occurrence::at("lib/site-packages/a-1.dist-info/METADATA");
+    let installed = crate_a().seen(seen, ManifestAnalysis);
+    assert_eq!(lifecycles([&installed], None)[0].phase, Phase::PostBuild);
 }
 
 #[test]
