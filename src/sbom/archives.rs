@@ -11,7 +11,7 @@ use super::cache::Caches;
 use super::component::Hash;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
-use super::progress::Progress;
+use super::progress::{Counted, Progress};
 use super::reference::Ref;
 use crate::artifact::Artifact;
 
@@ -72,8 +72,8 @@ fn found(caches: &Caches, wanted: &[Wanted], progress: &Progress) -> Vec<Found> 
             // Of two registries the one counts that has the very archive.
             let archives = caches.crate_archives(&each.name, &each.version);
             let hashed = archives.filter_map(|file| {
+                let file = Counted(file, progress);
                 let artifact = Artifact::from_reader(&each.name[..], file, true).ok()?;
-                progress.read(usize::try_from(artifact.size()).unwrap_or(0));
                 Some(Found {
                     id: each.id.clone(),
                     sha256: Hash::from(artifact.sha256()),

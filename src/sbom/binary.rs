@@ -18,7 +18,7 @@ use super::evidence::{Occurrence, Technique};
 use super::gobinary;
 use super::inventory::{Inventory, Relation};
 use super::note::{Note, Reason};
-use super::progress::Progress;
+use super::progress::{Counted, Progress};
 use super::reference::Ref;
 use super::rustbinary;
 use super::tree::{Tree, file_name, in_fixture};
@@ -244,8 +244,9 @@ fn file_component(
     window: &mut Window<File>,
 ) -> Result<Component, SbomError> {
     let head = window.read(0..4).unwrap_or_default();
-    let artifact = Artifact::from_reader(path, tree.open(path)?, true)
-        .map_err(|error| SbomError::syntax(path, error))?;
+    let file = Counted(tree.open(path)?, tree.progress());
+    let artifact =
+        Artifact::from_reader(path, file, true).map_err(|error| SbomError::syntax(path, error))?;
     let mut component = Component::file(file_name(path), artifact.sha256())
         .of_kind(Kind::Application)
         .seen(Occurrence::at(path), Technique::BinaryAnalysis);

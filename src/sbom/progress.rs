@@ -1,5 +1,6 @@
 //! How far a long scan has come: counted here, shown by whoever wants to.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,5 +31,16 @@ impl Progress {
 
     pub(super) fn read(&self, bytes: usize) {
         self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// A reader that moves the counters on.
+pub(super) struct Counted<'a, R>(pub(super) R, pub(super) &'a Progress);
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(bytes)?;
+        self.1.read(count);
+        Ok(count)
     }
 }
