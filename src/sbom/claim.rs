@@ -32,7 +32,7 @@ use crate::statement::{ResourceDescriptor, SLSA_PROVENANCE_V1, Statement};
 pub const MARK: &[u8] = b"application/vnd.dev.sigstore.bundle";
 
 /// The largest bundle that is read out of a program, in bytes.
-pub const MAX_BUNDLE: u64 = 4 << 20;
+pub const MAX_BUNDLE: u64 = 1 << 20;
 /// The most bundles of one program.
 pub const MAX_CLAIMS: usize = 64;
 /// How far before the mark a bundle may start, in bytes.
