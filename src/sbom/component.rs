@@ -285,8 +285,8 @@ impl Organization {
         let Contact { name, email } = Contact::parse(text);
         let (pages, mail): (Vec<_>, Vec<_>) = email.into_iter().partition(|it| it.contains("://"));
         let contact = mail.into_iter().map(|email| Contact {
-            name: None,
             email: Some(email),
+            ..Contact::default()
         });
         Self {
             name,

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::SbomError;
 use super::component::{Component, Scope};
+use super::minimum;
 use super::model::Aggregate;
 use super::note::{Note, Reason};
 use super::reference::Ref;
@@ -75,7 +76,8 @@ impl Inventory {
     /// Adds a component, or adds what it says to the one that is already there.
     /// Its identity is its package URL, else its SHA-256. The name that comes
     /// back is the one to draw relations with.
-    pub fn add(&mut self, component: Component) -> Result<Ref, SbomError> {
+    pub fn add(&mut self, mut component: Component) -> Result<Ref, SbomError> {
+        minimum::forget_gaps(&mut component);
         let plain = identity(&component)?;
         let id = match self.components.get(&plain) {
             Some(known) if !known.agrees_with(&component) => {

@@ -94,13 +94,14 @@ impl LicenseChoice {
 impl LicenseChoice {
     /// The same expression, concluded; a name that is none concludes nothing.
     pub fn concluded(&self) -> Option<Self> {
-        match self {
-            Self::Expression { expression, .. } => Some(Self::Expression {
-                expression: expression.clone(),
-                acknowledgement: Some(Acknowledgement::Concluded),
-            }),
-            Self::License { .. } => None,
+        let mut choice = self.clone();
+        match &mut choice {
+            Self::Expression {
+                acknowledgement, ..
+            } => *acknowledgement = Some(Acknowledgement::Concluded),
+            Self::License { .. } => return None,
         }
+        Some(choice)
     }
 }
 

@@ -29,6 +29,23 @@ const MAX_LAYERS: usize = 4;
 /// The most authors that make up a producer's name.
 const MAX_NAMES: usize = 3;
 
+/// Makes nothing of a value that only says that there is none: another source
+/// may know it.
+pub(super) fn forget_gaps(component: &mut Component) {
+    let is_unknown = |text: &Option<String>| text.as_deref() == Some(UNKNOWN_VALUE);
+    component.properties.retain(|each| each.name != UNKNOWN);
+    if is_unknown(&component.version) {
+        component.version = None;
+    }
+    let maker = component.manufacturer.as_ref();
+    if maker.is_some_and(|maker| is_unknown(&maker.name)) {
+        component.manufacturer = None;
+    }
+    if component.purl == purl_of_file(component) {
+        component.purl = None;
+    }
+}
+
 /// Fills in what follows from the components themselves and names the gaps.
 pub(super) fn complete(
     components: &mut BTreeMap<Ref, Component>,
@@ -102,9 +119,12 @@ pub(super) fn lifecycles<'a>(
         let installed = evidence.occurrences.iter().any(is_installed);
         let methods = evidence.identity.iter().flat_map(|each| &each.methods);
         methods.filter_map(move |method| match method.technique {
-            Technique::ManifestAnalysis if !installed => Some(Phase::PreBuild),
-            Technique::Filename | Technique::Other => None,
-            _ => Some(Phase::PostBuild),
+            Technique::ManifestAnalysis if installed => Some(Phase::PostBuild),
+            Technique::ManifestAnalysis => Some(Phase::PreBuild),
+            Technique::BinaryAnalysis | Technique::HashComparison | Technique::Attestation => {
+                Some(Phase::PostBuild)
+            }
+            _ => None,
         })
     });
     let phases: BTreeSet<Phase> = techniques.chain(stated).collect();

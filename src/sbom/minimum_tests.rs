@@ -216,3 +216,24 @@ fn licences_are_concluded_only_when_somebody_concludes_them() {
     let concluded = LicenseChoice::declared("MIT").unwrap().concluded();
     assert!(licenses.contains(&concluded.unwrap()));
 }
+
+#[test]
+fn what_one_document_does_not_know_another_may() {
+    let gaps = completed(Component::package("a", Purl::golang("a", "").unwrap()));
+    assert_eq!(gaps.version.as_deref(), Some("unknown"));
+    let mut known = Component::package("a", Purl::golang("a", "").unwrap());
+    known.version = Some("2.0.0".to_owned());
+    known.authors = vec![Contact::parse("Ada")];
+    let mut inventory = Inventory::default();
+    inventory.add(gaps).unwrap();
+    let id = inventory.add(known).unwrap();
+    let both = completed(inventory.get(&id).unwrap().clone());
+    assert_eq!(both.version.as_deref(), Some("2.0.0"));
+    assert_eq!(both.manufacturer.unwrap().name.as_deref(), Some("Ada"));
+    let gaps = both.properties.iter();
+    assert!(gaps.clone().all(|each| each.value != "Component Version"));
+    // A file is the same file after it was given a package URL.
+    let file = Component::file("app", &Digest::sha256(b"app"));
+    let id = inventory.add(file.clone()).unwrap();
+    assert_eq!(inventory.add(completed(file)).unwrap(), id);
+}
