@@ -329,7 +329,7 @@ fn author(text: &str) -> Contact {
     match &contact.email {
         Some(email) if !valid(email) => Contact {
             name: Some(text.to_owned()),
-            email: None,
+            ..Contact::default()
         },
         _ => contact,
     }

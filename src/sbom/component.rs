@@ -8,6 +8,9 @@ use super::purl::Purl;
 use super::reference::Ref;
 use crate::artifact::{Algorithm, Digest};
 
+pub use super::external::{ExternalReference, ReferenceKind};
+pub use super::pedigree::{Commit, Diff, Patch, PatchKind, Pedigree};
+
 /// A package, an application or a file (CycloneDX 1.7, `component`). Lists may
 /// be filled in any order: the inventory sorts them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub struct Component {
     /// Who wrote it, as people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<Contact>,
+    /// Who published it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<String>,
     /// The group that its name belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -52,6 +58,12 @@ pub struct Component {
     /// Its licences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub licenses: Vec<LicenseChoice>,
+    /// Its copyright notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copyright: Option<String>,
+    /// Its name in the Common Platform Enumeration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpe: Option<String>,
     /// Its package URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<Purl>,
@@ -104,7 +116,12 @@ impl Component {
     pub fn seen(mut self, occurrence: Occurrence, technique: Technique) -> Self {
         let evidence = self.evidence.get_or_insert_default();
         evidence.occurrences.push(occurrence);
-        evidence.add_method(Field::of(self.purl.is_some()), technique);
+        let field = match (&self.purl, self.hashes.is_empty()) {
+            (Some(_), _) => Field::Purl,
+            (None, false) => Field::Hash,
+            (None, true) => Field::Name,
+        };
+        evidence.add_method(field, technique);
         self
     }
 
@@ -121,6 +138,7 @@ impl Component {
         self.external_references.push(ExternalReference {
             kind,
             url: url.into(),
+            comment: None,
             hashes: Vec::new(),
         });
     }
@@ -140,6 +158,9 @@ impl Component {
         keep(&mut self.mime_type, other.mime_type);
         keep(&mut self.supplier, other.supplier);
         keep(&mut self.manufacturer, other.manufacturer);
+        keep(&mut self.publisher, other.publisher);
+        keep(&mut self.copyright, other.copyright);
+        keep(&mut self.cpe, other.cpe);
         keep(&mut self.group, other.group);
         keep(&mut self.version, other.version);
         keep(&mut self.description, other.description);
@@ -154,6 +175,7 @@ impl Component {
             let evidence = self.evidence.get_or_insert_default();
             unite(&mut evidence.occurrences, other.occurrences);
             unite(&mut evidence.licenses, other.licenses);
+            unite(&mut evidence.copyright, other.copyright);
             for identity in other.identity {
                 for method in identity.methods {
                     evidence.add_method(identity.field, method.technique);
@@ -172,6 +194,7 @@ impl Component {
         if let Some(evidence) = &mut self.evidence {
             sort(&mut evidence.occurrences);
             sort(&mut evidence.licenses);
+            sort(&mut evidence.copyright);
             sort(&mut evidence.identity);
             evidence
                 .identity
@@ -282,7 +305,7 @@ pub struct Organization {
 impl Organization {
     /// Reads `Name <address>`, where the address is a page or for mail.
     pub fn parse(text: &str) -> Self {
-        let Contact { name, email } = Contact::parse(text);
+        let Contact { name, email, .. } = Contact::parse(text);
         let (pages, mail): (Vec<_>, Vec<_>) = email.into_iter().partition(|it| it.contains("://"));
         let contact = mail.into_iter().map(|email| Contact {
             email: Some(email),
@@ -306,6 +329,9 @@ pub struct Contact {
     /// The address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The telephone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
 }
 
 impl Contact {
@@ -319,48 +345,9 @@ impl Contact {
         Self {
             name: some(name),
             email: email.and_then(some),
+            phone: None,
         }
     }
-}
-
-/// A place that belongs to a component (CycloneDX 1.7, `externalReference`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ExternalReference {
-    /// What is there.
-    #[serde(rename = "type")]
-    pub kind: ReferenceKind,
-    /// Where.
-    pub url: String,
-    /// Digests of what is there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hashes: Vec<Hash>,
-}
-
-/// What an external reference leads to (CycloneDX 1.7, `externalReference.type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReferenceKind {
-    /// A repository.
-    Vcs,
-    /// A home page.
-    Website,
-    /// A manual.
-    Documentation,
-    /// A file that users fetch: a crate, a wheel, a module's zip.
-    Distribution,
-    /// A source archive.
-    SourceDistribution,
-    /// A tracker.
-    IssueTracker,
-    /// A change log.
-    ReleaseNotes,
-    /// Licence text.
-    License,
-    /// Another SBOM.
-    Bom,
-    /// Anything else.
-    #[serde(other)]
-    Other,
 }
 
 /// A name and a value (CycloneDX 1.7, `property`).
@@ -371,16 +358,4 @@ pub struct Property {
     /// The value.
     #[serde(default)]
     pub value: String,
-}
-
-/// What a component was made from (CycloneDX 1.7, `component.pedigree`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Pedigree {
-    /// The packages that it derives from.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ancestors: Vec<Component>,
-    /// What was changed, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
 }

@@ -17,6 +17,16 @@ pub struct Evidence {
     /// Licences that were found in its files but not declared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub licenses: Vec<LicenseChoice>,
+    /// Copyright notices that were found in its files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub copyright: Vec<Copyright>,
+}
+
+/// A copyright notice (CycloneDX 1.7, `copyright`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Copyright {
+    /// The notice.
+    pub text: String,
 }
 
 impl Evidence {
@@ -51,16 +61,16 @@ pub struct Identity {
     /// The field.
     pub field: Field,
     /// The best of the methods.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Confidence::is_none")]
     pub confidence: Confidence,
     /// How.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<Method>,
 }
 
 /// A field that identifies (CycloneDX 1.7, `componentIdentityEvidence.field`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub enum Field {
     /// The package URL.
     Purl,
@@ -68,12 +78,18 @@ pub enum Field {
     Hash,
     /// The name.
     Name,
-}
-
-impl Field {
-    pub(super) fn of(package: bool) -> Self {
-        if package { Field::Purl } else { Field::Hash }
-    }
+    /// The group.
+    Group,
+    /// The version.
+    Version,
+    /// The name in the Common Platform Enumeration.
+    Cpe,
+    /// The OmniBOR artifact.
+    OmniborId,
+    /// The Software Heritage identifier.
+    Swhid,
+    /// The software identification tag.
+    Swid,
 }
 
 /// One way of recognising (CycloneDX 1.7, `componentIdentityEvidence.methods`).
@@ -99,6 +115,14 @@ pub enum Technique {
     Attestation,
     /// Its file name says so.
     Filename,
+    /// Its source code was read.
+    SourceCodeAnalysis,
+    /// The shape of its source code is known.
+    AstFingerprint,
+    /// A program that watches itself named it.
+    Instrumentation,
+    /// It was seen at work.
+    DynamicAnalysis,
     /// Anything else.
     Other,
 }
@@ -109,6 +133,10 @@ impl Technique {
         Confidence(match self {
             Technique::ManifestAnalysis | Technique::HashComparison => 100,
             Technique::BinaryAnalysis => 90,
+            Technique::SourceCodeAnalysis
+            | Technique::AstFingerprint
+            | Technique::Instrumentation
+            | Technique::DynamicAnalysis => 80,
             Technique::Attestation | Technique::Filename => 50,
             Technique::Other => 30,
         })
@@ -119,6 +147,12 @@ impl Technique {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(from = "f64")]
 pub struct Confidence(u8);
+
+impl Confidence {
+    fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+}
 
 impl From<f64> for Confidence {
     fn from(share: f64) -> Self {

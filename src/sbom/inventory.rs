@@ -74,8 +74,9 @@ impl Relation {
 
 impl Inventory {
     /// Adds a component, or adds what it says to the one that is already there.
-    /// Its identity is its package URL, else its SHA-256. The name that comes
-    /// back is the one to draw relations with.
+    /// Its identity is its package URL, else its SHA-256, else the name that it
+    /// has already ([`Ref::element`]). The name that comes back is the one to
+    /// draw relations with.
     pub fn add(&mut self, mut component: Component) -> Result<Ref, SbomError> {
         minimum::forget_gaps(&mut component);
         let plain = identity(&component)?;
@@ -192,6 +193,7 @@ fn identity(component: &Component) -> Result<Ref, SbomError> {
             .filter(|hash| hash.alg == "SHA-256")
             .find_map(|hash| Digest::from_hex(Algorithm::Sha256, &hash.content).ok())
             .map(|digest| Ref::artifact(&digest))
+            .or_else(|| component.bom_ref.clone())
             .ok_or_else(|| SbomError::NoIdentity(component.name.clone())),
     }
 }

@@ -163,7 +163,7 @@ pub(crate) fn unsound(bom: &Bom) -> Vec<String> {
     faults
 }
 
-fn suite() -> Option<PathBuf> {
+pub(crate) fn suite() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cyclonedx-suite");
     let folder = std::env::var_os("CYCLONEDX_SUITE").map_or_else(beside, PathBuf::from);
     if folder.is_dir() {

@@ -19,6 +19,13 @@ pub enum LicenseChoice {
         /// Who says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         acknowledgement: Option<Acknowledgement>,
+        /// Texts of the licences in it.
+        #[serde(
+            rename = "expressionDetails",
+            default,
+            skip_serializing_if = "Vec::is_empty"
+        )]
+        details: Vec<ExpressionDetail>,
     },
     /// A licence that is no valid expression.
     License {
@@ -40,6 +47,48 @@ pub struct License {
     /// Who says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledgement: Option<Acknowledgement>,
+    /// Its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<Attachment>,
+    /// Where its text is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// The text of one licence of an expression (CycloneDX 1.7, `expressionDetails`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpressionDetail {
+    /// As it stands in the expression.
+    pub license_identifier: String,
+    /// Its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Attachment>,
+    /// Where its text is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A text (CycloneDX 1.7, `attachment`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    /// Its media type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// How it is written; as it stands when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// The text.
+    pub content: String,
+}
+
+/// How a text is written (CycloneDX 1.7, `attachment.encoding`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// RFC 4648 §4.
+    Base64,
 }
 
 /// Who says that a licence holds (CycloneDX 1.7, `licenseAcknowledgementEnumeration`).
@@ -79,6 +128,7 @@ impl LicenseChoice {
             Some(expression) => Self::Expression {
                 expression,
                 acknowledgement,
+                details: Vec::new(),
             },
             None => Self::License {
                 license: License {
@@ -105,7 +155,8 @@ impl LicenseChoice {
     }
 }
 
-fn expression(text: &str) -> Option<String> {
+/// The expression that a text is, or that an old spelling of it means.
+pub(super) fn expression(text: &str) -> Option<String> {
     let text = spdx::Expression::canonicalize(text)
         .ok()?
         .unwrap_or_else(|| text.to_owned());

@@ -204,6 +204,7 @@ fn the_official_schema_takes_all_that_is_written() {
             Purl::golang("example.org/up", "v1.0.0").unwrap(),
         )],
         notes: Some("patched".into()),
+        ..Pedigree::default()
     });
     module.property("prov:example", "odd \u{0} \u{202e} \u{1f980} \"'<&");
     let module = inventory.add(module).unwrap();

@@ -21,16 +21,19 @@ pub mod claim;
 pub mod component;
 pub mod embeds;
 pub mod evidence;
+pub mod external;
 pub mod folder;
 pub mod go;
 pub mod go_mod;
 pub mod gobinary;
+pub mod import;
 pub mod inventory;
 pub mod license;
 pub mod merge;
 mod minimum;
 pub mod model;
 pub mod note;
+pub mod pedigree;
 pub mod progress;
 pub mod purl;
 pub mod python;
@@ -41,6 +44,7 @@ mod settle;
 pub mod tree;
 pub mod wasm;
 pub mod window;
+mod xml_shape;
 
 #[cfg(test)]
 mod judge;
@@ -79,6 +83,7 @@ pub const COLLECTORS: &[Collector] = &[
     embeds::collect,
     // Looks for the modules that those before declare.
     binary::collect,
+    import::collect,
 ];
 
 /// Runs every collector over a tree.
@@ -181,7 +186,7 @@ pub enum SbomError {
         /// Bytes seen.
         size: usize,
     },
-    /// A component with neither package URL nor digest.
+    /// A component with neither package URL, digest nor a name of its own.
     #[error("`{0}` has neither package URL nor digest")]
     NoIdentity(String),
     /// A relation to a component that was never added.

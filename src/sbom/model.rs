@@ -136,6 +136,20 @@ pub enum Aggregate {
     Complete,
     /// Further relations exist and are missing.
     Incomplete,
+    /// Only those to one's own components are there.
+    IncompleteFirstPartyOnly,
+    /// Only those to one's own closed components are there.
+    IncompleteFirstPartyProprietaryOnly,
+    /// Only those to one's own open components are there.
+    IncompleteFirstPartyOpensourceOnly,
+    /// Only those to components of others are there.
+    IncompleteThirdPartyOnly,
+    /// Only those to closed components of others are there.
+    IncompleteThirdPartyProprietaryOnly,
+    /// Only those to open components of others are there.
+    IncompleteThirdPartyOpensourceOnly,
     /// It can't be told.
     Unknown,
+    /// Nobody says.
+    NotSpecified,
 }

@@ -24,7 +24,12 @@ impl Note {
         // An orphan stays in the document.
         !matches!(
             self.reason,
-            Reason::BelowProduct { .. } | Reason::Fixture | Reason::Orphan
+            Reason::BelowProduct { .. }
+                | Reason::Fixture
+                | Reason::Orphan
+                | Reason::LeftOut { .. }
+                | Reason::Document
+                | Reason::Unrelated { .. }
         )
     }
 }
@@ -63,6 +68,29 @@ pub enum Reason {
     /// Nothing depends on it; the root was made to.
     #[error("nothing depends on it")]
     Orphan,
+    /// A part of an imported document that prov's own has no place for, and
+    /// that is no component.
+    #[error("left out: {what}")]
+    LeftOut {
+        /// The part.
+        what: String,
+    },
+    /// A relation of an imported document to something that it does not list.
+    #[error("{count} relations lead to what it does not list")]
+    Dangling {
+        /// How many.
+        count: usize,
+    },
+    /// Components of an imported document that its root does not lead to; the
+    /// root was made to.
+    #[error("its root leads to none of {count} components; it was made to")]
+    Unrelated {
+        /// How many.
+        count: usize,
+    },
+    /// An SBOM in a scanned folder, which nobody asked to import.
+    #[error("not imported: an SBOM is imported when it is named, or by --include")]
+    Document,
     /// A file that is larger than what is read.
     #[error("skipped: larger than {limit} bytes")]
     TooLarge {

@@ -78,6 +78,18 @@ impl Purl {
         self
     }
 
+    /// The same with this version, where it has none. An empty version is none.
+    pub fn or_version(mut self, version: &str) -> Self {
+        if self.version.is_none() && !version.is_empty() {
+            let lower = self.kind == "pypi";
+            self.version = Some(match lower {
+                true => version.to_lowercase(),
+                false => version.to_owned(),
+            });
+        }
+        self
+    }
+
     /// The package type: `cargo`, `golang`, …
     pub fn kind(&self) -> &str {
         &self.kind

@@ -25,6 +25,15 @@ impl Ref {
         Self(format!("urn:prov:artifact:{digest}").into())
     }
 
+    /// The name of what a document lists and neither package URL nor digest
+    /// identifies: made of the digest of the document's bytes and of the name
+    /// that it has there. Another document's is another one, for nothing says
+    /// that they are the same.
+    pub fn element(document: &Digest, name: &str) -> Self {
+        let element = Digest::sha256(format!("{document}#{name}").as_bytes());
+        Self(format!("urn:prov:element:{element}").into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

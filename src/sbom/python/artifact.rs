@@ -22,7 +22,6 @@ use super::resolution::{Package, Resolution};
 use super::source::Origin;
 use super::zip::Zip;
 use crate::artifact::Artifact;
-use crate::json;
 
 /// The largest unpacked sdist that is read to its end, in bytes.
 pub const MAX_UNPACKED: u64 = 1 << 30;
@@ -133,9 +132,8 @@ pub fn collect(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(),
     component.hashes = digests.into_iter().flatten().map(Hash::from).collect();
     inventory.add(component)?;
     for (place, bytes) in content.sboms {
-        let document = json::parse(&bytes, bytes.len()).unwrap_or_default();
         if let Some(owner) = ids.first() {
-            embedded::add(&document, &format!("{path}/{place}"), owner, inventory)?;
+            embedded::add(&bytes, &format!("{path}/{place}"), owner, inventory)?;
         }
     }
     Ok(())

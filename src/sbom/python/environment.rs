@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::super::evidence::Occurrence;
 use super::super::inventory::{Inventory, Relation};
 use super::super::note::{Note, Reason};
@@ -16,7 +14,6 @@ use super::metadata::{MAX_METADATA, Metadata};
 use super::pythons::Pythons;
 use super::resolution::{Package, Resolution};
 use super::source::Origin;
-use crate::json;
 
 /// Names of folders that hold installed packages.
 const SITES: &[&str] = &["site-packages", "dist-packages"];
@@ -223,9 +220,7 @@ fn collect_sboms(
     }
     for path in paths {
         let bytes = tree.bytes(path, embedded::MAX_SBOM)?;
-        // Somebody else's document may be broken; the package is there all the same.
-        let document = json::parse(&bytes, bytes.len()).unwrap_or(Value::Null);
-        embedded::add(&document, path, owner, inventory)?;
+        embedded::add(&bytes, path, owner, inventory)?;
     }
     Ok(())
 }

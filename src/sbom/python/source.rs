@@ -127,6 +127,7 @@ impl Distribution {
                 false => ReferenceKind::Distribution,
             },
             url: iri(&self.url),
+            comment: None,
             hashes: self.hashes.clone(),
         }
     }
