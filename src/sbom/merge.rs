@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use serde::Serialize;
 use sha1::{Digest as _, Sha1};
 
 use super::SbomError;
@@ -355,7 +356,7 @@ const NAMESPACE_URL: [u8; 16] = [
 
 /// A UUIDv5 (RFC 9562 §5.5) of the document: another content, another number.
 /// SHA-1 only makes a name here; nothing is believed because of it.
-fn serial_number(bom: &Bom) -> Result<String, SbomError> {
+pub(super) fn serial_number(bom: &impl Serialize) -> Result<String, SbomError> {
     let mut sink = Hasher(Sha1::new());
     sink.0.update(NAMESPACE_URL);
     sink.0.update(b"https://cyclonedx.org/bom#");

@@ -115,6 +115,11 @@ impl Purl {
         self.qualifiers.get(key).map(String::as_str)
     }
 
+    /// The part of the package that is meant.
+    pub fn subpath(&self) -> Option<&str> {
+        self.subpath.as_deref()
+    }
+
     fn canonical(mut self) -> Result<Self, PurlError> {
         let valid_kind = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         self.kind.make_ascii_lowercase();

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::super::inventory::Inventory;
 use super::super::judge::{self, unsound};
+use super::super::output::{Encoding, SpecVersion, write};
 use super::super::{Sbom, Settings, document};
 use super::*;
 
@@ -39,22 +40,25 @@ fn files(folder: &Path, version: &str, start: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn every_valid_file_is_imported_and_written_validly() {
     let Some(folder) = judge::suite() else { return };
-    let validator = judge::validator("1.7").unwrap();
+    let versions = [SpecVersion::V1_5, SpecVersion::V1_6, SpecVersion::V1_7];
+    let judges = versions.map(|version| judge::validator(version.as_str()).unwrap());
     let mut count = 0;
     for version in ["1.5", "1.6", "1.7"] {
         for (name, bytes) in files(&folder, version, "valid-") {
             let sbom = sbom_of(&bytes, &name);
             assert_eq!(unsound(&sbom.bom), Vec::<String>::new(), "{name}");
-            let json = serde_json::from_slice(&sbom.bom.to_json().unwrap()).unwrap();
-            let faults: Vec<_> = validator
-                .iter_errors(&json)
-                .map(|error| format!("{}: {error}", error.instance_path()))
-                .collect();
-            assert_eq!(faults, Vec::<String>::new(), "{name}");
+            for (version, judge) in versions.into_iter().zip(&judges) {
+                let written = write(&sbom.bom, version, Encoding::Json).unwrap();
+                let faults: Vec<_> = judge
+                    .iter_errors(&serde_json::from_str(&written.text).unwrap())
+                    .map(|error| format!("{}: {error}", error.instance_path()))
+                    .collect();
+                assert_eq!(faults, Vec::<String>::new(), "{name} as {version:?}");
+            }
             count += 1;
         }
     }
-    assert!(count > 140, "only {count} files");
+    assert_eq!(count, 142);
 }
 
 #[test]
