@@ -89,8 +89,21 @@ fn folder() -> &'static Path {
         fs::write(folder.join("crate/Cargo.lock"), CARGO_LOCK).unwrap();
         fs::create_dir(folder.join("broken")).unwrap();
         fs::write(folder.join("broken/Cargo.lock"), "[[package]").unwrap();
+        fs::copy(
+            testdata("sbom/import/syft/web.cdx.json"),
+            folder.join("web.cdx.json"),
+        )
+        .unwrap();
+        let odd = r#"{"bomFormat": "CycloneDX", "specVersion": "9.9"}"#;
+        fs::write(folder.join("odd.cdx.json"), odd).unwrap();
         folder
     })
+}
+
+fn testdata(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("testdata")
+        .join(path)
 }
 
 const POLICY: &str = r#"schema = "prov.policy/v1"
@@ -358,6 +371,29 @@ fn exit_codes_and_words() {
         (&["sbom", "folder"], false, 2, "nothing that is understood"),
         (&["sbom", "broken"], false, 2, "Cargo.lock is malformed"),
         (&["sbom", "missing"], false, 2, "cannot list what `missing`"),
+        (
+            &["sbom", "crate", "--spec-version", "1.5", "--format", "xml"],
+            false,
+            0,
+            "xmlns=\"http://cyclonedx.org/schema/bom/1.5\"",
+        ),
+        (
+            &["sbom", "crate", "--spec-version", "1.5", "--format", "tree"],
+            false,
+            2,
+            "`--spec-version` is about CycloneDX",
+        ),
+        (&["sbom", "web.cdx.json"], false, 0, "pkg:pypi/click@8.1.7"),
+        (
+            &["sbom", "odd.cdx.json"],
+            false,
+            2,
+            "CycloneDX 9.9 is not read; 1.3 to 1.7 are",
+        ),
+        (&["diff", "crate", "crate"], false, 0, "no difference"),
+        (&["diff", "crate", "web.cdx.json"], false, 1, "removed (2)"),
+        (&["diff", "crate", "folder"], false, 2, "in `folder`"),
+        (&["diff", "crate", "missing"], false, 2, "`missing`"),
         (&["policy", "check", "mine.toml"], false, 0, "usable mine"),
         (&["policy", "check", "typo.toml"], false, 2, "min-level"),
     ];
@@ -471,6 +507,7 @@ fn examples_of_every_help_are_understood() {
         &["verify"],
         &["attest"],
         &["sbom"],
+        &["diff"],
         &["key", "generate"],
         &["key", "public"],
         &["policy", "check"],
@@ -506,6 +543,17 @@ fn check_example(line: &str) {
     has("policies/release.toml", "mine.toml");
     has("nats.conf", "lonely.wasm");
     fs::write(scratch.path().join("Cargo.lock"), CARGO_LOCK).unwrap();
+    for (name, from) in [
+        ("vendor.cdx.json", "syft/web.cdx.json"),
+        ("v1.cdx.json", "syft/web.cdx.json"),
+        ("app-1.cdx.json", "syft/web.cdx.json"),
+        ("v2.cdx.json", "cyclonedx-py/environment.cdx.json"),
+        ("old.spdx.json", "syft/web.spdx.json"),
+        ("new.cdx.xml", "cyclonedx-py/requirements.cdx.xml"),
+    ] {
+        let from = testdata("sbom/import").join(from);
+        fs::copy(from, scratch.path().join(name)).unwrap();
+    }
     if line.starts_with("key generate") {
         fs::remove_file(scratch.path().join("prov.key")).unwrap();
         fs::remove_file(scratch.path().join("prov.pub")).unwrap();
@@ -558,10 +606,11 @@ fn check_example(line: &str) {
         .current_dir(&scratch)
         .output()
         .unwrap();
-    let wanted = if line.starts_with("dev") {
-        Some(2)
-    } else {
-        Some(0)
+    let wanted = match line.split(' ').next() {
+        Some("dev") => Some(2),
+        // The two are different.
+        Some("diff") => Some(1),
+        _ => Some(0),
     };
     assert_eq!(
         output.status.code(),

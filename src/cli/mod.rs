@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 mod attest;
 #[cfg(feature = "launch")]
 mod dev;
+mod diff;
+mod diff_output;
 mod error;
 mod files;
 mod gate;
@@ -22,6 +24,7 @@ mod policy_file;
 #[cfg(feature = "launch")]
 mod run;
 mod sbom;
+mod sbom_output;
 mod ui;
 mod verify;
 
@@ -67,6 +70,7 @@ enum Command {
     Verify(verify::Args),
     Attest(attest::Args),
     Sbom(sbom::Args),
+    Diff(diff::Args),
     Policy(policy::Args),
     Key(key::Args),
 }
@@ -104,6 +108,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Attest(args) => attest::run(args),
         Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
+        Command::Diff(args) => diff::run(args, cli.verbose > 0),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),
     };

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sbom::model::{Bom, Contact, Organization};
+use crate::sbom::output::Encoding;
 use crate::sbom::{Caches, Inventory, Note, Progress, Ref, SbomError, Selection, Settings, Tree};
 use crate::sbom::{archives, collect, document};
 
 use super::error::{Exit, Failure, reasons};
 use super::files::{self, Existing, Readers};
+use super::sbom_output::{SpecVersion, render};
 use super::{CommandResult, ui};
 
 /// Notes of one kind that are told without -v.
@@ -20,7 +22,8 @@ const SHOWN: usize = 5;
 ///
 /// Reads Rust (Cargo.lock, auditable programs), Go (go.mod, go.work, programs and
 /// WebAssembly modules) and Python (uv, Poetry, PDM and Pipenv locks, pylock.toml,
-/// requirements files). Needs no toolchain and no network and runs nothing.
+/// requirements files), and the documents of others (CycloneDX 1.3 to 1.7, SPDX 2.2
+/// and 2.3), which it merges into one. Needs no toolchain and no network and runs nothing.
 /// The topmost manifest of each ecosystem is the product; fixtures, examples and
 /// vendored code are left out unless --include names them.
 #[derive(clap::Args)]
@@ -28,6 +31,7 @@ const SHOWN: usize = 5;
 Examples:
   prov sbom .
   prov sbom . --format tree
+  prov sbom . vendor.cdx.json --spec-version 1.5 --format xml
   prov sbom . app.wasm --output app.cdx.json --manufacturer 'Example <https://example.org>'
 
 Exit codes: 0 written, 1 something was left out and --strict, 2 can't say")]
@@ -85,13 +89,19 @@ pub(super) struct Args {
     /// The form of the document
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
+
+    /// The version of CycloneDX [default: 1.7]
+    #[arg(long, value_enum, value_name = "VERSION")]
+    spec_version: Option<SpecVersion>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// CycloneDX 1.7
+    /// CycloneDX as JSON
     #[default]
     Json,
+    /// CycloneDX as XML
+    Xml,
     /// Who needs whom, for people
     Tree,
     /// One line a component, for people
@@ -99,6 +109,12 @@ enum Format {
 }
 
 pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
+    if args.spec_version.is_some() && !matches!(args.format, Format::Json | Format::Xml) {
+        return Err(Failure::cant_say(
+            "`--spec-version` is about CycloneDX, which this form is not",
+        )
+        .hint("`--format json` and `--format xml` are"));
+    }
     let progress = Progress::default();
     let shown = ui::Waiting::start({
         let progress = progress.clone();
@@ -125,7 +141,7 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
         return Err(
             Failure::cant_say("nothing that is understood was found").with(
                 "wanted",
-                "a lock file or manifest of Rust, Go or Python, or a program or module built from one",
+                "a lock file or manifest of Rust, Go or Python, a program or module built from one, or an SBOM",
             ),
         );
     }
@@ -137,12 +153,8 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
         );
     }
     let text = match args.format {
-        Format::Json => {
-            let json = sbom.bom.to_json().map_err(|error| {
-                Failure::cant_say("cannot write the document").with("reason", reasons(&error))
-            })?;
-            String::from_utf8(json).map_err(|error| Failure::cant_say(error.to_string()))? + "\n"
-        }
+        Format::Json => render(&sbom.bom, args.spec_version, Encoding::Json)?,
+        Format::Xml => render(&sbom.bom, args.spec_version, Encoding::Xml)?,
         Format::Tree => tree_text(&sbom.bom),
         Format::Table => table_text(&sbom.bom),
     };
@@ -200,7 +212,7 @@ impl Args {
 }
 
 /// What package managers keep on this machine, where they keep it by default.
-fn caches() -> Caches {
+pub(super) fn caches() -> Caches {
     let at = |variable: &str, below: &str| {
         let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(below));
         std::env::var_os(variable).map(PathBuf::from).or_else(home)
@@ -236,7 +248,7 @@ fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
     Ok(answer.and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse().ok()))
 }
 
-fn unreadable(source: &Path, error: &SbomError) -> Failure {
+pub(super) fn unreadable(source: &Path, error: &SbomError) -> Failure {
     Failure::cant_say(format!(
         "cannot list what `{}` consists of",
         source.display()
@@ -245,7 +257,7 @@ fn unreadable(source: &Path, error: &SbomError) -> Failure {
 }
 
 /// What was skipped and why, the same reason once with its first places.
-fn tell(notes: &[Note], verbose: bool) {
+pub(super) fn tell(notes: &[Note], verbose: bool) {
     let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for note in notes {
         let places = by_reason.entry(note.reason.to_string()).or_default();

@@ -338,7 +338,7 @@ fn relationships_of_spdx() {
     assert_eq!(component_named(&sbom, "run").components.len(), 2);
     let linked = component_named(&sbom, "linked").bom_ref.as_ref().unwrap();
     let complete = &sbom.bom.compositions[0];
-    assert_eq!(complete.dependencies, [linked.clone()]);
+    assert_eq!(complete.dependencies, std::slice::from_ref(linked));
     assert_eq!(
         notes(&sbom),
         [

@@ -14,8 +14,10 @@ pub(super) fn write(
     version: SpecVersion,
     lost: &mut BTreeMap<String, usize>,
 ) -> String {
-    let mut writer = Writer::default();
-    writer.text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    let mut writer = Writer {
+        text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(),
+        replaced: 0,
+    };
     let namespace = format!("{NAMESPACE}{}", version.as_str());
     writer.noun("bom", Some(&namespace), document, &BOM, 0);
     if writer.replaced > 0 {
@@ -25,7 +27,6 @@ pub(super) fn write(
     writer.text
 }
 
-#[derive(Default)]
 struct Writer {
     text: String,
     replaced: usize,
