@@ -6,6 +6,8 @@
 //! what `--include` names is, since a document that lies about may describe
 //! anything.
 
+use std::io::Read as _;
+
 use super::SbomError;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
@@ -77,13 +79,10 @@ pub fn is_document(bytes: &[u8]) -> bool {
 }
 
 fn add(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(), SbomError> {
-    let bytes = match tree.bytes(path, MAX_DOCUMENT) {
-        // Whatever is larger is a program or an archive, and others look at it.
-        Err(SbomError::TooLarge { .. }) if !path.ends_with("json") && !path.ends_with("xml") => {
-            return Ok(());
-        }
-        bytes => bytes?,
-    };
+    if !starts_like_one(tree, path)? {
+        return Ok(());
+    }
+    let bytes = tree.bytes(path, MAX_DOCUMENT)?;
     if !is_document(&bytes) {
         return Ok(());
     }
@@ -92,6 +91,21 @@ fn add(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(), SbomErr
     let roots = document.add_to(path, &digest, None, inventory)?;
     roots.iter().for_each(|root| inventory.product(root));
     Ok(())
+}
+
+/// A look at the first bytes, so that no program is read for nothing.
+fn starts_like_one(tree: &Tree, path: &str) -> Result<bool, SbomError> {
+    let mut head = Vec::new();
+    tree.open(path)?
+        .take(1024)
+        .read_to_end(&mut head)
+        .map_err(|source| SbomError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
+    Ok(matches!(first, Some(b'{' | b'<')))
 }
 
 /// The names that CycloneDX registers, and SPDX's.
