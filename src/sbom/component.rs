@@ -158,12 +158,12 @@ impl Component {
         keep(&mut self.mime_type, other.mime_type);
         keep(&mut self.supplier, other.supplier);
         keep(&mut self.manufacturer, other.manufacturer);
-        keep(&mut self.publisher, other.publisher);
-        keep(&mut self.copyright, other.copyright);
-        keep(&mut self.cpe, other.cpe);
         keep(&mut self.group, other.group);
         keep(&mut self.version, other.version);
         keep(&mut self.description, other.description);
+        keep(&mut self.publisher, other.publisher);
+        keep(&mut self.copyright, other.copyright);
+        keep(&mut self.cpe, other.cpe);
         keep(&mut self.purl, other.purl);
         keep(&mut self.pedigree, other.pedigree);
         unite(&mut self.authors, other.authors);
