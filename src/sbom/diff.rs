@@ -318,7 +318,10 @@ fn digests(component: &Component) -> BTreeMap<String, BTreeSet<String>> {
     let mut add = |of: String, content: &str| {
         digests.entry(of).or_default().insert(content.to_owned());
     };
-    for hash in &component.hashes {
+    // One that a file of the package has too is that file's.
+    let references = &component.external_references;
+    let of_a_file = |hash| references.iter().any(|each| each.hashes.contains(hash));
+    for hash in component.hashes.iter().filter(|hash| !of_a_file(*hash)) {
         add(hash.alg.clone(), &hash.content);
     }
     for reference in &component.external_references {

@@ -162,6 +162,13 @@ fn another_digest_at_the_same_version_is_seen() {
     };
     assert_eq!(diff(file("u", "00"), file("u", "11")).changed.len(), 1);
     assert!(diff(file("u", "00"), file("v", "11")).is_empty());
+    let both = |url: &str, byte: &str| {
+        let mut list = file(url, byte);
+        list[0]["hashes"] = json!([sha(byte)]);
+        list
+    };
+    assert_eq!(diff(both("u", "00"), both("u", "11")).changed.len(), 1);
+    assert!(diff(both("u", "00"), both("v", "11")).is_empty());
     // Another version has another digest, of course.
     let next = package("cargo", "a", "1.0.1");
     let next = json!([with(next, json!({ "hashes": [sha("11")] }))]);

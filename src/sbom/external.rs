@@ -26,38 +26,38 @@ pub struct ExternalReference {
 pub enum ReferenceKind {
     /// A repository.
     Vcs,
-    /// A tracker.
-    IssueTracker,
     /// A home page.
     Website,
-    /// Security advisories.
-    Advisories,
+    /// A manual.
+    Documentation,
+    /// A file that users fetch: a crate, a wheel, a module's zip.
+    Distribution,
+    /// A source archive.
+    SourceDistribution,
+    /// A tracker.
+    IssueTracker,
+    /// A change log.
+    ReleaseNotes,
+    /// Licence text.
+    License,
     /// Another SBOM.
     Bom,
+    /// Security advisories.
+    Advisories,
     /// A mailing list.
     MailingList,
     /// A page of a social network.
     Social,
     /// A chat.
     Chat,
-    /// A manual.
-    Documentation,
     /// Support.
     Support,
-    /// A source archive.
-    SourceDistribution,
-    /// A file that users fetch: a crate, a wheel, a module's zip.
-    Distribution,
     /// Where a file that users fetch is handed in.
     DistributionIntake,
-    /// Licence text.
-    License,
     /// Settings of a build.
     BuildMeta,
     /// A build system.
     BuildSystem,
-    /// A change log.
-    ReleaseNotes,
     /// Whom to tell about a vulnerability.
     SecurityContact,
     /// A model card.

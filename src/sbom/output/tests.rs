@@ -121,30 +121,28 @@ fn every_version_is_valid() {
 fn what_an_older_version_lacks_is_told() {
     let sbom = full();
     let lost = |version| write(&sbom.bom, version, Encoding::Json).unwrap().lost;
-    let told = |version| -> Vec<String> {
-        let all = lost(version).into_iter();
-        all.map(|(what, count)| format!("{what} {count}")).collect()
-    };
+    let told = |version| -> Vec<String> { lost(version).into_keys().collect() };
     assert_eq!(told(SpecVersion::V1_7), Vec::<String>::new());
     let newest = [
-        "externalReferences.type patent 1",
-        "hashes Streebog 2",
-        "licenses that are not declared 1",
-        "licenses.expressionDetails 1",
-        "licenses.license.text 1",
+        "externalReferences.type patent",
+        "hashes Streebog",
+        "licenses that are not declared",
+        "licenses.expressionDetails",
+        "licenses.license.text",
     ];
     assert_eq!(told(SpecVersion::V1_6), newest);
+    assert_eq!(lost(SpecVersion::V1_6)["hashes Streebog"], 2);
     let mut older: Vec<&str> = newest.to_vec();
     older.extend([
-        "evidence.identity 1",
-        "evidence.occurrences.line 2",
-        "evidence.occurrences.offset 1",
-        "evidence.occurrences.symbol 1",
-        "externalReferences.type rfc-9116 1",
-        "licenses.acknowledgement 1",
-        "manufacturer 1",
-        "metadata.manufacturer 1",
-        "type cryptographic-asset 1",
+        "evidence.identity",
+        "evidence.occurrences.line",
+        "evidence.occurrences.offset",
+        "evidence.occurrences.symbol",
+        "externalReferences.type rfc-9116",
+        "licenses.acknowledgement",
+        "manufacturer",
+        "metadata.manufacturer",
+        "type cryptographic-asset",
     ]);
     older.sort_unstable();
     assert_eq!(told(SpecVersion::V1_5), older);
