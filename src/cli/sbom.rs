@@ -11,7 +11,7 @@ use crate::sbom::{archives, collect, document};
 
 use super::error::{Exit, Failure, reasons};
 use super::files::{self, Existing, Readers};
-use super::{CommandResult, ui};
+use super::{CommandResult, resolve, ui};
 
 /// Notes of one kind that are told without -v.
 const SHOWN: usize = 5;
@@ -20,7 +20,8 @@ const SHOWN: usize = 5;
 ///
 /// Reads Rust (Cargo.lock, auditable programs), Go (go.mod, go.work, programs and
 /// WebAssembly modules) and Python (uv, Poetry, PDM and Pipenv locks, pylock.toml,
-/// requirements files). Needs no toolchain and no network and runs nothing.
+/// requirements files). Needs no toolchain and no network and runs nothing, unless
+/// --resolve asks Cargo and Go what one build links of all that a lock file names.
 /// The topmost manifest of each ecosystem is the product; fixtures, examples and
 /// vendored code are left out unless --include names them.
 #[derive(clap::Args)]
@@ -28,6 +29,7 @@ const SHOWN: usize = 5;
 Examples:
   prov sbom .
   prov sbom . --format tree
+  prov sbom . --resolve --target x86_64-unknown-linux-gnu
   prov sbom . app.wasm --output app.cdx.json --manufacturer 'Example <https://example.org>'
 
 Exit codes: 0 written, 1 something was left out and --strict, 2 can't say")]
@@ -85,6 +87,10 @@ pub(super) struct Args {
     /// The form of the document
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
+
+    // Last, since a heading counts for all that follows.
+    #[command(flatten)]
+    resolve: resolve::Resolve,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -169,7 +175,11 @@ impl Args {
             true => Tree::walk_selected(source, &selection)?,
             false => Tree::file(source)?.with_progress(progress.clone()),
         };
-        Ok(tree.with_caches(caches()))
+        let tree = tree.with_caches(caches());
+        Ok(match self.resolve.build() {
+            Some(build) => tree.resolving(build),
+            None => tree,
+        })
     }
 
     fn settings(&self) -> Result<Settings, Failure> {
@@ -237,11 +247,15 @@ fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
 }
 
 fn unreadable(source: &Path, error: &SbomError) -> Failure {
-    Failure::cant_say(format!(
+    let failure = Failure::cant_say(format!(
         "cannot list what `{}` consists of",
         source.display()
     ))
-    .with("reason", reasons(error))
+    .with("reason", reasons(error));
+    match resolve::hint(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// What was skipped and why, the same reason once with its first places.
