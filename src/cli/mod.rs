@@ -21,6 +21,7 @@ mod key;
 mod launcher;
 mod policy;
 mod policy_file;
+mod resolve;
 #[cfg(feature = "launch")]
 mod run;
 mod sbom;

@@ -13,7 +13,7 @@ use crate::sbom::{archives, collect, document};
 use super::error::{Exit, Failure, reasons};
 use super::files::{self, Existing, Readers};
 use super::sbom_output::{SpecVersion, render};
-use super::{CommandResult, ui};
+use super::{CommandResult, resolve, ui};
 
 /// Notes of one kind that are told without -v.
 const SHOWN: usize = 5;
@@ -23,7 +23,8 @@ const SHOWN: usize = 5;
 /// Reads Rust (Cargo.lock, auditable programs), Go (go.mod, go.work, programs and
 /// WebAssembly modules) and Python (uv, Poetry, PDM and Pipenv locks, pylock.toml,
 /// requirements files), and the documents of others (CycloneDX 1.3 to 1.7, SPDX 2.2
-/// and 2.3), which it merges into one. Needs no toolchain and no network and runs nothing.
+/// and 2.3), which it merges into one. Needs no toolchain and no network and runs
+/// nothing, unless --resolve asks Cargo and Go what one build links of all that a lock file names.
 /// The topmost manifest of each ecosystem is the product; fixtures, examples and
 /// vendored code are left out unless --include names them.
 #[derive(clap::Args)]
@@ -32,6 +33,7 @@ Examples:
   prov sbom .
   prov sbom . --format tree
   prov sbom . vendor.cdx.json --spec-version 1.5 --format xml
+  prov sbom . --resolve --target x86_64-unknown-linux-gnu
   prov sbom . app.wasm --output app.cdx.json --manufacturer 'Example <https://example.org>'
 
 Exit codes: 0 written, 1 something was left out and --strict, 2 can't say")]
@@ -93,6 +95,10 @@ pub(super) struct Args {
     /// The version of CycloneDX [default: 1.7]
     #[arg(long, value_enum, value_name = "VERSION")]
     spec_version: Option<SpecVersion>,
+
+    // Last, since a heading counts for all that follows.
+    #[command(flatten)]
+    resolve: resolve::Resolve,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -181,7 +187,11 @@ impl Args {
             true => Tree::walk_selected(source, &selection)?,
             false => Tree::file(source)?.with_progress(progress.clone()),
         };
-        Ok(tree.with_caches(caches()))
+        let tree = tree.with_caches(caches());
+        Ok(match self.resolve.build() {
+            Some(build) => tree.resolving(build),
+            None => tree,
+        })
     }
 
     fn settings(&self) -> Result<Settings, Failure> {
@@ -249,11 +259,15 @@ fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
 }
 
 pub(super) fn unreadable(source: &Path, error: &SbomError) -> Failure {
-    Failure::cant_say(format!(
+    let failure = Failure::cant_say(format!(
         "cannot list what `{}` consists of",
         source.display()
     ))
-    .with("reason", reasons(error))
+    .with("reason", reasons(error));
+    match resolve::hint(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// What was skipped and why, the same reason once with its first places.

@@ -39,14 +39,19 @@ impl Caches {
         self
     }
 
-    /// The normalised manifest of a crate of the registry at `host`, when its
-    /// source is on this machine. Broken ones count as missing: they belong to
-    /// the machine, not to the product.
-    pub(super) fn crate_manifest(&self, host: &str, name: &str, version: &str) -> Option<String> {
+    /// The source of a crate of the registry at `host`: a folder, and a path in it.
+    pub(super) fn crate_source(
+        &self,
+        host: &str,
+        name: &str,
+        version: &str,
+    ) -> Option<(&Folder, String)> {
+        let path = format!("{name}-{version}");
         self.crates
             .iter()
             .filter(|(registry, _)| is_registry(registry, host))
-            .find_map(|(_, folder)| folder.text(&format!("{name}-{version}/Cargo.toml")).ok())
+            .find(|(_, folder)| folder.contains(&format!("{path}/Cargo.toml")))
+            .map(|(_, folder)| (folder, path))
     }
 
     /// The archives of a crate, by whichever registry.

@@ -2,7 +2,7 @@
 //!
 //! A lock file resolves for every platform and every feature at once, so it
 //! names more than one build links; the product says so in the property
-//! `prov:resolution`. Which of a crate's dependencies are for building, testing
+//! `prov:resolution`, unless Cargo was asked ([`exact`]). Which of a crate's dependencies are for building, testing
 //! or optional stands in manifests only: in those of the tree, and in those of
 //! the registry's sources where the caller has them. Where they are missing
 //! the property `prov:cargo:dependency-kinds` says `unknown`.
@@ -16,11 +16,14 @@ use super::cargo_lock::{Lock, Locked, NEWEST_LOCK, Source};
 use super::cargo_manifest::{Manifest, Need, Workspace};
 use super::component::{Component, Hash, Kind, Organization, ReferenceKind};
 use super::evidence::{Occurrence, Technique};
+use super::folder::Folder;
 use super::inventory::{Inventory, Relation};
+use super::license_text;
 use super::model::Aggregate;
 use super::note::{Note, Reason};
 use super::purl::Purl;
 use super::reference::Ref;
+use super::resolve::cargo::{Exact, exact};
 use super::tree::{MAX_GLOBS, Tree, beside, file_name, parent};
 use crate::artifact::{Algorithm, Digest};
 
@@ -156,6 +159,13 @@ impl Crates {
         self.root()?.workspace.as_ref()
     }
 
+    /// The manifest of a path crate.
+    fn place(&self, package: &Locked) -> Option<&str> {
+        let key = (package.name.clone(), package.version.clone());
+        let place = self.by_name.get(&key).map(String::as_str);
+        place.filter(|_| package.source == Source::Path)
+    }
+
     /// The manifests that `cargo build` builds unless told otherwise (The Cargo
     /// Book, Package selection).
     fn products(&self) -> Result<BTreeSet<&str>, SbomError> {
@@ -265,11 +275,22 @@ fn add_lock(
         inventory.note(Note::new(path, Reason::NotUnderstood { what }));
     }
     let products = crates.products()?;
+    if let Some(exact) = exact(tree, &crates.root, &lock.packages, inventory)? {
+        return add_exact(tree, path, &lock, crates, &exact, inventory);
+    }
     let mut added = Vec::with_capacity(lock.packages.len());
     for package in &lock.packages {
-        added.push(add_package(
-            tree, path, package, crates, &products, inventory,
-        )?);
+        let place = crates.place(package);
+        let is_product = place.is_some_and(|place| products.contains(place));
+        let component = component(tree, path, package, crates, is_product, inventory)?;
+        let (mut component, needs) = component;
+        if is_product {
+            component.property("prov:resolution", "lock");
+        }
+        if needs.is_none() && !package.dependencies.is_empty() {
+            component.property("prov:cargo:dependency-kinds", "unknown");
+        }
+        added.push((enter(component, is_product, inventory)?, needs));
     }
     for (package, (id, needs)) in lock.packages.iter().zip(&added) {
         for index in &package.dependencies {
@@ -295,31 +316,81 @@ fn add_lock(
     Ok(())
 }
 
-/// Adds one package; also tells how it needs what it needs, if a manifest does.
-fn add_package(
+/// Adds only what one build takes of the lock file, and as it does.
+fn add_exact(
+    tree: &Tree,
+    path: &str,
+    lock: &Lock,
+    crates: &Crates,
+    exact: &Exact,
+    inventory: &mut Inventory,
+) -> Result<(), SbomError> {
+    let mut added = BTreeMap::new();
+    for (index, package) in lock.packages.iter().enumerate() {
+        let Some(features) = exact.packages.get(&index) else {
+            continue;
+        };
+        let is_product = exact.products.contains(&index);
+        let (mut component, _) = component(tree, path, package, crates, is_product, inventory)?;
+        if is_product {
+            component.property("prov:resolution", "exact");
+            for (name, value) in &exact.chosen {
+                component.property(*name, value);
+            }
+        }
+        if !features.is_empty() {
+            let features: Vec<&str> = features.iter().map(String::as_str).collect();
+            component.property("prov:cargo:features", features.join(","));
+        }
+        let id = enter(component, is_product, inventory)?;
+        inventory.know_dependencies(&id, Aggregate::Complete);
+        added.insert(index, id);
+    }
+    for (from, relation, to) in &exact.edges {
+        if let (Some(from), Some(to)) = (added.get(from), added.get(to)) {
+            inventory.relate(from, *relation, to)?;
+        }
+    }
+    Ok(())
+}
+
+fn enter(
+    component: Component,
+    is_product: bool,
+    inventory: &mut Inventory,
+) -> Result<Ref, SbomError> {
+    let id = inventory.add(component)?;
+    if is_product {
+        inventory.product(&id);
+    }
+    Ok(id)
+}
+
+/// A package; also tells how it needs what it needs, if a manifest does.
+fn component(
     tree: &Tree,
     lock: &str,
     package: &Locked,
     crates: &Crates,
-    products: &BTreeSet<&str>,
+    is_product: bool,
     inventory: &mut Inventory,
-) -> Result<(Ref, Option<Vec<Need>>), SbomError> {
+) -> Result<(Component, Option<Vec<Need>>), SbomError> {
     let Locked { name, version, .. } = package;
-    let place = match package.source {
-        Source::Path => crates.by_name.get(&(name.clone(), version.clone())),
-        _ => None,
-    };
+    let place = crates.place(package);
     if package.source == Source::Path && place.is_none() {
         let what = format!("the folder of the path crate `{name}`");
         inventory.note(Note::new(lock, Reason::NotUnderstood { what }));
     }
     let purl = package
         .source
-        .purl(name, version, place.map(|place| parent(place)))
+        .purl(name, version, place.map(parent))
         .map_err(SbomError::purl(lock))?;
     let mut component =
         Component::package(name, purl).seen(Occurrence::at(lock), Technique::ManifestAnalysis);
-    let fetched = fetched_manifest(tree, package);
+    let source = fetched(tree, package);
+    let fetched = source
+        .as_ref()
+        .and_then(|(folder, path)| fetched_manifest(folder, path));
     let manifest = match place {
         Some(place) => {
             component = component.seen(Occurrence::at(place), Technique::ManifestAnalysis);
@@ -331,40 +402,51 @@ fn add_package(
     if let Some(described) = manifest.and_then(|each| each.package.as_ref()) {
         described.describe(workspace, &mut component);
     }
+    match (place, &source) {
+        (Some(place), _) => conclude(tree, parent(place), &mut component),
+        (None, Some((folder, path))) => conclude(folder, path, &mut component),
+        (None, None) => {}
+    }
     supply(package, &mut component);
     if let Some(checksum) = &package.checksum {
         let digest = Digest::from_hex(Algorithm::Sha256, checksum)
             .map_err(|error| SbomError::syntax(lock, error))?;
         component.hashes.push(Hash::from(&digest));
     }
-    if manifest.is_none() && !package.dependencies.is_empty() {
-        component.property("prov:cargo:dependency-kinds", "unknown");
-    }
-    let is_product = place.is_some_and(|place| products.contains(place.as_str()));
     if is_product {
         component.kind = Kind::Application;
-        component.property("prov:resolution", "lock");
     }
-    let id = inventory.add(component)?;
-    if is_product {
-        inventory.product(&id);
-    }
-    Ok((id, manifest.map(|manifest| manifest.needs(workspace))))
+    Ok((
+        component,
+        manifest.map(|manifest| manifest.needs(workspace)),
+    ))
 }
 
-/// The manifest of a registry's crate, when its source is on this machine.
-fn fetched_manifest(tree: &Tree, package: &Locked) -> Option<Manifest> {
+/// The source of a registry's crate, when it is on this machine.
+fn fetched<'a>(tree: &'a Tree, package: &Locked) -> Option<(&'a Folder, String)> {
     let hosts: &[&str] = match &package.source {
         // Of the sparse index, and of the Git repository before it.
         Source::CratesIo => &["index.crates.io", "github.com"],
         Source::Registry(url) => &[url.split_once("://")?.1.split(['/', ':']).next()?],
         _ => return None,
     };
-    let text = hosts.iter().find_map(|host| {
-        let caches = tree.caches();
-        caches.crate_manifest(host, &package.name, &package.version)
-    })?;
-    toml::from_str(&text).ok()
+    let caches = tree.caches();
+    hosts
+        .iter()
+        .find_map(|host| caches.crate_source(host, &package.name, &package.version))
+}
+
+/// Broken manifests count as missing: they belong to the machine, not to the product.
+fn fetched_manifest(folder: &Folder, path: &str) -> Option<Manifest> {
+    folder.toml(&format!("{path}/Cargo.toml")).ok()
+}
+
+/// A manifest may name a file instead of a licence (The Cargo Book, `license-file`).
+fn conclude(folder: &Folder, path: &str, component: &mut Component) {
+    if component.licenses.is_empty() {
+        let names = folder.list(path, license_text::is_license);
+        license_text::conclude(folder, &names, component);
+    }
 }
 
 /// Says who hands the crate out, and where.

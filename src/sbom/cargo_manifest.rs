@@ -97,6 +97,8 @@ pub struct Embed {
     pub source: String,
     /// The name of the built file.
     pub artifact: Option<String>,
+    /// The target that it is built for, a triple; else the crate's own.
+    pub target: Option<String>,
     /// The digest of the built file, where it is known: `sha256:…`.
     pub digest: Option<String>,
 }

@@ -3,13 +3,16 @@
 //!
 //! ```toml
 //! [package.metadata.prov]
-//! embeds = [{ source = "guest", artifact = "guest.wasm", digest = "sha256:…" }]
+//! embeds = [{ source = "guest", artifact = "guest.wasm", target = "wasm32-wasip1" }]
 //! ```
 //!
 //! `source` is the folder of the other language's manifest, relative to this
-//! one. With a digest the crate contains that file and the file its source's
+//! one; `target` is what it is built for, where one build is resolved exactly.
+//! With a `digest` (`sha256:…`) the crate contains that file and the file its source's
 //! product; without one it contains the product itself, and a built file of
 //! that name which is linked of that product ([`tie`]).
+
+use std::collections::BTreeMap;
 
 use super::SbomError;
 use super::cargo::is_path_crate;
@@ -19,11 +22,28 @@ use super::evidence::{Occurrence, Technique};
 use super::inventory::{Inventory, Relation};
 use super::note::{Note, Reason};
 use super::reference::Ref;
-use super::tree::{Tree, file_name, parent};
+use super::tree::{Tree, file_name, in_fixture, parent};
 use crate::artifact::Digest;
 
 /// Names the built file on a crate whose declaration has no digest.
 const PROPERTY: &str = "prov:embeds";
+
+/// For which target each embedded source is built, by its folder; nothing where
+/// no build is resolved, since only then does it matter.
+pub(super) fn targets(tree: &Tree) -> Result<BTreeMap<String, String>, SbomError> {
+    let mut targets = BTreeMap::new();
+    let manifests = tree.files().filter(|path| file_name(path) == "Cargo.toml");
+    for place in manifests.filter(|path| tree.build().is_some() && !in_fixture(path)) {
+        let manifest: Manifest = tree.toml(place)?;
+        for embed in manifest.embeds() {
+            if let Some(target) = &embed.target {
+                let folder = tree.resolve(place, &embed.source)?;
+                targets.insert(folder, target.clone());
+            }
+        }
+    }
+    Ok(targets)
+}
 
 /// Ties every declaring crate of a tree to what the other collectors found.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {

@@ -68,6 +68,26 @@ impl Folder {
         Ok(bytes)
     }
 
+    /// The names of the regular files in a folder that `is_wanted` takes, with
+    /// the folder's path before them, sorted.
+    pub fn list(&self, folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let below = |name: &str| match folder {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        };
+        let mut names: Vec<String> = fs::read_dir(self.root.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| is_wanted(name))
+            .map(|name| below(&name))
+            .filter(|path| self.contains(path))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Reads a manifest or lock file as text, without a byte order mark.
     pub fn text(&self, path: &str) -> Result<String, SbomError> {
         let mut text =

@@ -3,7 +3,8 @@
 //! Since Go 1.17 a `go.mod` names every module that its packages and their
 //! tests may need on any platform, which is more than one build links. Go's own
 //! library and tools are the modules that its source calls `std` and `cmd`; a
-//! manifest gives only the oldest version that will do.
+//! manifest gives only the oldest version that will do. Where one build is
+//! resolved exactly ([`exact`]), Go itself says what it links.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -12,15 +13,20 @@ use semver::Version;
 
 use super::SbomError;
 use super::component::{Component, Hash, Kind, Organization, ReferenceKind};
+use super::embeds;
 use super::evidence::{Occurrence, Technique};
 use super::folder::Folder;
 use super::go_mod::{self, GoMod, Replace};
 use super::inventory::{Inventory, Relation};
+use super::license::LicenseChoice;
+use super::license_text;
 use super::model::Aggregate;
 use super::note::{Note, Reason};
 use super::purl::Purl;
 use super::reference::Ref;
-use super::tree::{Tree, beside, file_name};
+use super::resolve::PROGRAM;
+use super::resolve::go::{Exact, STD, exact};
+use super::tree::{Tree, beside, file_name, parent};
 use crate::artifact::Artifact;
 
 /// The largest archive of a module (Go Modules Reference, File path and size constraints).
@@ -32,11 +38,16 @@ pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> 
     // Modules of a workspace lie below it and belong to it all the same.
     let mut skipped = Inventory::default();
     let mut used = BTreeSet::new();
+    let targets = embeds::targets(tree)?;
     for path in tree.products(is_manifest, &mut skipped) {
         if file_name(path) == "go.mod" && tree.contains(&beside(path, "go.work")) {
             continue;
         }
-        let build = Build::read(tree, path, inventory)?;
+        let mut build = Build::read(tree, path, inventory)?;
+        let folders: Vec<&str> = build.mains.iter().map(|(path, _)| parent(path)).collect();
+        let target = folders.iter().find_map(|folder| targets.get(*folder));
+        let target = target.map(String::as_str);
+        build.exact = exact(tree, path, &folders, target, inventory)?;
         build.add(tree, inventory)?;
         used.extend(build.mains.into_iter().map(|(path, _)| path));
     }
@@ -57,6 +68,7 @@ struct Build {
     go: Option<String>,
     sums: BTreeMap<(String, String), String>,
     vendored: Option<BTreeSet<String>>,
+    exact: Option<Exact>,
 }
 
 impl Build {
@@ -71,6 +83,7 @@ impl Build {
             sums: BTreeMap::new(),
             vendored: optional_text(tree, &beside(path, "vendor/modules.txt"))?
                 .map(|text| go_mod::vendored(&text)),
+            exact: None,
         };
         // A workspace's replacements go before those of its modules.
         let replaces = |path: &str, file: &GoMod| -> Vec<(String, Replace)> {
@@ -154,6 +167,9 @@ impl Build {
     }
 
     fn add(&self, tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
+        if let Some(exact) = &self.exact {
+            return self.add_exact(tree, exact, inventory);
+        }
         let mut modules = BTreeMap::new();
         for (path, (version, _)) in &self.selected {
             modules.insert(
@@ -175,11 +191,7 @@ impl Build {
             inventory.know_dependencies(id, Aggregate::Complete);
         }
         for (place, file) in &self.mains {
-            let name = file.module.as_deref().unwrap_or_default();
-            let purl = Purl::golang(name, "").map_err(SbomError::purl(place))?;
-            let mut component = Component::package(name, purl)
-                .of_kind(Kind::Application)
-                .seen(Occurrence::at(place), Technique::ManifestAnalysis);
+            let mut component = main(place, file)?;
             let resolution = self.vendored.as_ref().map_or("lock", |_| "vendor");
             component.property("prov:resolution", resolution);
             let id = inventory.add(component)?;
@@ -193,10 +205,64 @@ impl Build {
                     inventory.relate(&id, self.relation(&require.path), to)?;
                 }
             }
-            self.add_go(&id, inventory)?;
+            if let Some(version) = &self.go {
+                self.add_go(&id, version, "minimum", inventory)?;
+            }
             inventory.know_dependencies(&id, Aggregate::Complete);
         }
         self.relate_mains(inventory)
+    }
+
+    /// Adds only what one build links.
+    fn add_exact(
+        &self,
+        tree: &Tree,
+        exact: &Exact,
+        inventory: &mut Inventory,
+    ) -> Result<(), SbomError> {
+        let mut modules: BTreeMap<&str, Ref> = BTreeMap::new();
+        for (path, version) in exact
+            .modules
+            .iter()
+            .filter(|(_, version)| !version.is_empty())
+        {
+            modules.insert(path, self.add_module(tree, path, version, inventory)?);
+        }
+        let mut std = None;
+        for (place, file) in &self.mains {
+            let name = file.module.as_deref().unwrap_or_default();
+            // A module of a workspace may be part of no program.
+            if !exact.modules.contains_key(name) {
+                continue;
+            }
+            let mut component = main(place, file)?;
+            component.property("prov:resolution", "exact");
+            component.property("prov:resolution:target", &exact.target);
+            if !exact.tags.is_empty() {
+                component.property("prov:resolution:tags", exact.tags.join(","));
+            }
+            let programs = exact.programs.get(name);
+            for program in programs.into_iter().flatten() {
+                component.property(PROGRAM, program);
+            }
+            let id = inventory.add(component)?;
+            // Where there are programs, what is only imported by them is none.
+            if exact.programs.is_empty() || programs.is_some() {
+                inventory.product(&id);
+                std = Some(self.add_go(&id, &exact.version, "exact", inventory)?);
+            }
+            modules.insert(name, id);
+        }
+        modules.extend(std.map(|std| (STD, std)));
+        for (from, to) in &exact.edges {
+            if let (Some(from), Some(to)) = (modules.get(from.as_str()), modules.get(to.as_str())) {
+                inventory.relate(from, Relation::Normal, to)?;
+            }
+        }
+        for id in modules.values() {
+            inventory.know_dependencies(id, Aggregate::Complete);
+        }
+        Ok(())
     }
 
     /// Modules of one workspace that require each other.
@@ -284,20 +350,35 @@ impl Build {
         GoMod::parse(&tree.caches().modules()?.text(&cached).ok()?).ok()
     }
 
-    fn add_go(&self, main: &Ref, inventory: &mut Inventory) -> Result<(), SbomError> {
-        let Some(version) = &self.go else {
-            return Ok(());
-        };
-        for (name, relation) in [("std", Relation::Normal), ("cmd", Relation::Build)] {
+    /// Adds Go itself, and gives its library.
+    fn add_go(
+        &self,
+        main: &Ref,
+        version: &str,
+        how: &str,
+        inventory: &mut Inventory,
+    ) -> Result<Ref, SbomError> {
+        let mut add = |name: &str, relation: Relation| {
             let mut component = go_itself(name, version, &self.path)?
                 .seen(Occurrence::at(&self.path), Technique::ManifestAnalysis);
-            component.property("prov:go:version", "minimum");
+            component.property("prov:go:version", how);
             let id = inventory.add(component)?;
             inventory.relate(main, relation, &id)?;
             inventory.know_dependencies(&id, Aggregate::Complete);
-        }
-        Ok(())
+            Ok(id)
+        };
+        add("cmd", Relation::Build)?;
+        add(STD, Relation::Normal)
     }
+}
+
+/// A module that is built here.
+fn main(place: &str, file: &GoMod) -> Result<Component, SbomError> {
+    let name = file.module.as_deref().unwrap_or_default();
+    let purl = Purl::golang(name, "").map_err(SbomError::purl(place))?;
+    Ok(Component::package(name, purl)
+        .of_kind(Kind::Application)
+        .seen(Occurrence::at(place), Technique::ManifestAnalysis))
 }
 
 /// Go's own library (`std`) or tools (`cmd`), as the modules of its source.
@@ -316,6 +397,10 @@ pub(super) fn go_itself(name: &str, version: &str, seen: &str) -> Result<Compone
     });
     component.supplier.clone_from(&authors);
     component.manufacturer = authors;
+    // As `LICENSE` of Go's source has said since its first release.
+    component
+        .licenses
+        .extend(LicenseChoice::declared("BSD-3-Clause"));
     component.reference(ReferenceKind::Vcs, "https://go.googlesource.com/go");
     Ok(component)
 }
@@ -333,6 +418,10 @@ pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, componen
         let digests = artifact.sha512().into_iter().chain([artifact.sha256()]);
         component.hashes.extend(digests.map(Hash::from));
     }
+    if let (Some(cache), Some(folder)) = (cache, unpacked(path, version)) {
+        let names = cache.list(&folder, license_text::is_license);
+        license_text::conclude(cache, &names, component);
+    }
     let url = zip.trim_start_matches("cache/download/");
     component.reference(
         ReferenceKind::Distribution,
@@ -340,9 +429,20 @@ pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, componen
     );
 }
 
-/// Where the module cache keeps a file of a module: capitals are escaped (Go
-/// Modules Reference, Module cache).
+/// Where the module cache keeps a file of a module.
 fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
+    let (path, version) = escaped(path, version)?;
+    Some(format!("cache/download/{path}/@v/{version}.{extension}"))
+}
+
+/// Where the module cache keeps a module's own files.
+fn unpacked(path: &str, version: &str) -> Option<String> {
+    let (path, version) = escaped(path, version)?;
+    Some(format!("{path}@{version}"))
+}
+
+/// Capitals are escaped (Go Modules Reference, Module cache).
+fn escaped(path: &str, version: &str) -> Option<(String, String)> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
     if version.is_empty() || !path.chars().chain(version.chars()).all(plain) {
         return None;
@@ -357,8 +457,7 @@ fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
             })
             .collect()
     };
-    let (path, version) = (escape(path), escape(version));
-    Some(format!("cache/download/{path}/@v/{version}.{extension}"))
+    Some((escape(path), escape(version)))
 }
 
 fn semver(version: &str) -> Option<Version> {

@@ -1,5 +1,6 @@
 //! Licences as SPDX expressions.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,16 @@ impl LicenseChoice {
                     ..License::default()
                 },
             },
+        })
+    }
+
+    /// What the licence files of a package hold, by SPDX identifier. Of several
+    /// files nothing says that one may choose, so all apply.
+    pub fn of_texts(found: &BTreeSet<&str>) -> Option<Self> {
+        let names: Vec<&str> = found.iter().copied().collect();
+        (!names.is_empty()).then(|| Self::Expression {
+            expression: names.join(" AND "),
+            acknowledgement: Some(Acknowledgement::Concluded),
         })
     }
 }

@@ -30,6 +30,7 @@ pub mod gobinary;
 pub mod import;
 pub mod inventory;
 pub mod license;
+pub mod license_text;
 pub mod merge;
 mod minimum;
 pub mod model;
@@ -40,6 +41,7 @@ pub mod progress;
 pub mod purl;
 pub mod python;
 pub mod reference;
+pub mod resolve;
 pub mod rustbinary;
 pub mod section;
 mod settle;
@@ -65,10 +67,11 @@ pub use output::{SpecVersion, Written};
 pub use progress::Progress;
 pub use purl::Purl;
 pub use reference::Ref;
+pub use resolve::Build;
 pub use tree::{Selection, Tree};
 
 /// Reads what belongs to one ecosystem in a tree and adds it to the inventory.
-/// It executes nothing and opens no connection.
+/// It opens no connection, and executes nothing unless [`Tree::resolving`] was said.
 pub type Collector = fn(&Tree, &mut Inventory) -> Result<(), SbomError>;
 
 /// Every collector, in the order in which they run.
@@ -99,7 +102,8 @@ pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> 
         .for_each(|note| inventory.note(note));
     COLLECTORS
         .iter()
-        .try_for_each(|collector| collector(tree, inventory))
+        .try_for_each(|collector| collector(tree, inventory))?;
+    resolve::all_found(tree, inventory)
 }
 
 /// Why no document could be made.
@@ -174,6 +178,17 @@ pub enum SbomError {
         /// Relative to the tree.
         path: String,
     },
+    /// A tool refused what was asked for by name.
+    #[error("cannot resolve {path} as asked")]
+    Tool {
+        /// Relative to the tree.
+        path: String,
+        /// What it said.
+        source: resolve::ToolError,
+    },
+    /// A package that was asked for by name.
+    #[error("no crate and no Go program is named `{0}`")]
+    NoPackage(String),
     /// A name or version that no package URL can hold.
     #[error("{path} names a package that cannot be")]
     Purl {

@@ -50,6 +50,12 @@ pub enum Reason {
     /// A manifest that pins nothing, and no lock file beside it.
     #[error("no lock file beside it: its dependencies are not known")]
     NoLock,
+    /// What one build takes was asked for, but could not be had.
+    #[error("not resolved exactly: {why}")]
+    NotExact {
+        /// Why.
+        why: String,
+    },
     /// A dependency that the lock file does not resolve.
     #[error("`{name}` is not resolved by it")]
     Unresolved {

@@ -19,6 +19,7 @@ use super::folder::Folder;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
 use super::progress::Progress;
+use super::resolve::Build;
 
 pub use super::folder::MAX_MANIFEST;
 
@@ -72,6 +73,7 @@ pub struct Tree {
     include: Gitignore,
     caches: Caches,
     progress: Progress,
+    build: Option<Build>,
     single: bool,
 }
 
@@ -121,6 +123,7 @@ impl Tree {
             include: include.build().map_err(|error| glob("", error))?,
             caches: Caches::default(),
             progress: selection.progress.clone(),
+            build: None,
             single: false,
         };
         // Only what the tree itself says counts: no user's global ignore file
@@ -181,6 +184,7 @@ impl Tree {
             include: Gitignore::empty(),
             caches: Caches::default(),
             progress: Progress::default(),
+            build: None,
             single: true,
         })
     }
@@ -205,6 +209,17 @@ impl Tree {
     /// What package managers keep on this machine, as far as the caller says.
     pub fn caches(&self) -> &Caches {
         &self.caches
+    }
+
+    /// Lets collectors ask Cargo and Go what one build takes.
+    pub fn resolving(mut self, build: Build) -> Self {
+        self.build = Some(build);
+        self
+    }
+
+    /// The build that is resolved exactly; without one only lock files count.
+    pub fn build(&self) -> Option<&Build> {
+        self.build.as_ref()
     }
 
     /// True when one file is the whole source: it is the product, whatever it is.

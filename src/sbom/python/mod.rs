@@ -147,6 +147,10 @@ fn collect_project(
             inventory.note(Note::new(*path, Reason::BelowProduct { product }));
         }
     }
+    if tree.build().is_some() {
+        let why = "which of its packages one build takes is not asked of any Python".to_owned();
+        inventory.note(Note::new(&resolution.path, Reason::NotExact { why }));
+    }
     describe(tree, &mut resolution)?;
     resolution.write(inventory)?;
     Ok(())

@@ -1,0 +1,3 @@
+module example.org/lib-test
+
+go 1.21

@@ -1,0 +1,2 @@
+// Package lib_test is linked by somebody.
+package lib_test

@@ -1,0 +1,3 @@
+module example.org/lib-windows
+
+go 1.21

@@ -1,0 +1,2 @@
+// Package lib_windows is linked by somebody.
+package lib_windows

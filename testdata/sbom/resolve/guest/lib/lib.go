@@ -1,0 +1,2 @@
+// Package lib is linked by somebody.
+package lib
