@@ -1,0 +1,95 @@
+"""Whole processes, in turn: their wall time, CPU time, and memory with all children."""
+
+import os
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from place import environment, say
+
+# Short enough to see the peak of all but the shortest runs.
+PAUSE = 0.01
+
+
+def measure(jobs, runs):
+    """Interleaved, so that a drift of the machine meets everybody; one run before does not count."""
+    figures = {id(job): [] for job in jobs}
+    for run in range(runs + 1):
+        for job in jobs:
+            figure = once(job)
+            if run:
+                figures[id(job)].append(figure)
+        say(f"round {run} of {runs}" if run else "warmed up")
+    return [
+        {
+            "wall": statistics.median(each["wall"] for each in figures[id(job)]),
+            "wall_all": [each["wall"] for each in figures[id(job)]],
+            "cpu": statistics.median(each["cpu"] for each in figures[id(job)]),
+            "memory": max(each["memory"] for each in figures[id(job)]),
+        }
+        for job in jobs
+    ]
+
+
+def once(job):
+    with tempfile.TemporaryFile() as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            job.command, cwd=job.cwd, env=environment(job.tree), stdout=subprocess.DEVNULL, stderr=errors,
+        )
+        sampler = Sampler(process.pid)
+        sampler.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        sampler.stop()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in (0, 1):
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()[-600:]
+            raise RuntimeError(f"{' '.join(job.command)}: exit {process.returncode}\n{said}")
+    return {
+        "wall": wall,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        # The kernel knows the peak of the largest process, the sampler that of them all.
+        "memory": max(usage.ru_maxrss * 1024, sampler.peak),
+    }
+
+
+class Sampler(threading.Thread):
+    """Adds up the resident memory of a process and all that it started."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.peak, self.over = pid, 0, threading.Event()
+
+    def run(self):
+        while not self.over.wait(PAUSE):
+            self.peak = max(self.peak, sum(map(resident, family(self.pid))))
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+def family(pid):
+    """A process and those under it (proc(5), `children`)."""
+    found, todo = [], [pid]
+    while todo:
+        each = todo.pop()
+        found.append(each)
+        try:
+            for task in Path(f"/proc/{each}/task").iterdir():
+                todo += map(int, (task / "children").read_text().split())
+        except OSError:
+            pass
+    return found
+
+
+def resident(pid):
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
