@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote
 
-from place import REPOSITORY
+from place import VENV
 from truth import python_key
 
 ECOSYSTEM_TYPES = ("cargo", "golang", "pypi")
@@ -121,7 +121,7 @@ def score(document, truth, exact=False):
         "missing": sorted(map(str, truth.components - right))[:50],
         "surplus": sorted(map(str, found.keys() - right))[:50],
         "edges_recall": share(judged & truth.must, truth.must),
-        "edges_precision": share(judged & truth.may, judged),
+        "edges_precision": share(judged & truth.may, judged) if truth.may else None,
         "edges_missing": sorted(map(str, truth.must - judged))[:50],
         "edges_surplus": sorted(map(str, judged - truth.may))[:50],
         "root_edges": sum(start == document.root for start, _ in document.edges),
@@ -142,12 +142,13 @@ def score(document, truth, exact=False):
 
 def faults(document):
     """How many faults the official schema finds; nothing without schemas."""
-    folder = Path(os.environ.get("CYCLONEDX_SUITE", REPOSITORY.parent / "shared" / "cyclonedx-suite"))
     version = document.json.get("specVersion", "")
-    try:
-        schema = json.loads((folder / f"bom-{version}.schema.json").read_text())
-    except OSError:
+    # sbomaudit brings copies of the official schemas.
+    places = [Path(os.environ.get("CYCLONEDX_SUITE", "")), *VENV.glob("lib/*/site-packages/lib4sbom/schemas/cyclonedx")]
+    folder = next((each for each in places if (each / f"bom-{version}.schema.json").exists()), None)
+    if folder is None:
         return None
+    schema = json.loads((folder / f"bom-{version}.schema.json").read_text())
     from jsonschema import Draft7Validator
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT7

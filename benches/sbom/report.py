@@ -84,5 +84,5 @@ def seconds(value):
 
 def audit(text):
     """The summary of sbomaudit: checks passed and failed."""
-    found = [re.search(rf"{word}\D*(\d+)", text, re.IGNORECASE) for word in ("pass", "fail")]
+    found = [re.search(rf"Checks {word} (\d+)", text) for word in ("passed", "failed")]
     return [int(each.group(1)) for each in found] if all(found) else None

@@ -205,7 +205,10 @@ fn caches() -> Caches {
         let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(below));
         std::env::var_os(variable).map(PathBuf::from).or_else(home)
     };
-    let mut caches = Caches::default();
+    let mut caches = Caches::default().project_environments();
+    if let Some(environment) = std::env::var_os("VIRTUAL_ENV") {
+        caches = caches.environment(Path::new(&environment));
+    }
     if let Some(home) = at("CARGO_HOME", ".cargo") {
         caches = caches.cargo_home(&home);
     }
