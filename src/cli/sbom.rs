@@ -45,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 
-    /// Also give the SHA-512 of the archives of crates, out of Cargo's cache
+    /// Also give the SHA-512 of the archives in the caches of Cargo and Go
     #[arg(long)]
     hash_archives: bool,
 

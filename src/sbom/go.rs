@@ -6,14 +6,12 @@
 //! manifest gives only the oldest version that will do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 
 use semver::Version;
 
 use super::SbomError;
-use super::component::{Component, Hash, Kind, Organization, ReferenceKind};
+use super::component::{Component, Kind, Organization, ReferenceKind};
 use super::evidence::{Occurrence, Technique};
-use super::folder::Folder;
 use super::go_mod::{self, GoMod, Replace};
 use super::inventory::{Inventory, Relation};
 use super::model::Aggregate;
@@ -21,10 +19,6 @@ use super::note::{Note, Reason};
 use super::purl::Purl;
 use super::reference::Ref;
 use super::tree::{Tree, beside, file_name};
-use crate::artifact::Artifact;
-
-/// The largest archive of a module (Go Modules Reference, File path and size constraints).
-const MAX_ZIP: u64 = 500 << 20;
 
 /// Adds every module and workspace of a tree.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
@@ -264,7 +258,7 @@ impl Build {
             if let Some(sum) = self.sums.get(&(name.to_owned(), version.to_owned())) {
                 component.property("prov:go:h1", sum);
             }
-            supply(tree.caches().modules(), name, version, &mut component);
+            supply(name, version, &mut component);
         }
         inventory.add(component)
     }
@@ -320,19 +314,11 @@ pub(super) fn go_itself(name: &str, version: &str, seen: &str) -> Result<Compone
     Ok(component)
 }
 
-/// Says where a module's archive is; gives its digest where the module cache
-/// has it.
-pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, component: &mut Component) {
+/// Says where a module's archive is.
+pub(super) fn supply(path: &str, version: &str, component: &mut Component) {
     let Some(zip) = cached(path, version, "zip") else {
         return;
     };
-    if let Some(file) = cache.and_then(|cache| cache.open(&zip).ok())
-        && let Ok(artifact) = Artifact::from_reader(path, file.take(MAX_ZIP), true)
-        && artifact.size() < MAX_ZIP
-    {
-        let digests = artifact.sha512().into_iter().chain([artifact.sha256()]);
-        component.hashes.extend(digests.map(Hash::from));
-    }
     let url = zip.trim_start_matches("cache/download/");
     component.reference(
         ReferenceKind::Distribution,
@@ -342,7 +328,7 @@ pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, componen
 
 /// Where the module cache keeps a file of a module: capitals are escaped (Go
 /// Modules Reference, Module cache).
-fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
+pub(super) fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/+".contains(c);
     if version.is_empty() || !path.chars().chain(version.chars()).all(plain) {
         return None;

@@ -23,6 +23,7 @@ pub mod embeds;
 pub mod evidence;
 pub mod folder;
 pub mod go;
+mod go_archives;
 pub mod go_mod;
 pub mod gobinary;
 pub mod inventory;
