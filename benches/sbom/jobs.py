@@ -31,6 +31,7 @@ class Job:
     def take(self):
         if self.written:
             shutil.copy(self.written, self.output)
+        self.output.stat()
 
     def truth(self):
         if self.table == "lock":

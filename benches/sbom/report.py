@@ -44,6 +44,9 @@ def what_is_right(rows):
     yield "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     for key, row in rows.items():
         tree, _, tool = key.split("/")
+        if "failed" in row:
+            yield f"| {tree} | {tool} | failed: no document |" + " |" * 11
+            continue
         licences = share(row["licences"])
         if row["licences_evident"] != row["licences"]:
             licences += f" (+ evidence: {share(row['licences_evident'])})"

@@ -1,15 +1,19 @@
 """Whole processes, in turn: their wall time, CPU time, and memory with all children."""
 
 import os
+import signal
 import statistics
 import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from place import environment, say
 
+# A tool that needs longer has failed.
+LIMIT = 900
 # Short enough to see the peak of all but the shortest runs.
 PAUSE = 0.01
 
@@ -39,10 +43,14 @@ def once(job):
         start = time.perf_counter()
         process = subprocess.Popen(
             job.command, cwd=job.cwd, env=environment(job.tree), stdout=subprocess.DEVNULL, stderr=errors,
+            start_new_session=True,
         )
         sampler = Sampler(process.pid)
         sampler.start()
+        alarm = threading.Timer(LIMIT, stop, [process.pid])
+        alarm.start()
         _, status, usage = os.wait4(process.pid, 0)
+        alarm.cancel()
         wall = time.perf_counter() - start
         sampler.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -56,6 +64,12 @@ def once(job):
         # The kernel knows the peak of the largest process, the sampler that of them all.
         "memory": max(usage.ru_maxrss * 1024, sampler.peak),
     }
+
+
+def stop(pid):
+    """Ends a tool with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 class Sampler(threading.Thread):
