@@ -93,6 +93,7 @@ def score(document, truth, exact=False):
         names[component.get("bom-ref")] = settle(key)
     found = Counter(settle(key) for key, _ in packages)
     right = truth.components & found.keys()
+    defended = right | {each for each in found if each[:2] in truth.named}
     edges = {
         (names[start], names[end])
         for start, end in document.edges
@@ -111,15 +112,16 @@ def score(document, truth, exact=False):
         outer = component.get("externalReferences", [])
         if component.get("hashes") or any(each.get("hashes") for each in outer):
             hashed.add(key)
+    readable = right - truth.absent
     share = lambda some, of: len(some) / len(of) if of else None
     return {
         "truth": len(truth.components),
         "components": len(packages),
         "others": document.others,
         "recall": share(right, truth.components),
-        "precision": share(right, found),
+        "precision": share(defended, found),
         "missing": sorted(map(str, truth.components - right))[:50],
-        "surplus": sorted(map(str, found.keys() - right))[:50],
+        "surplus": sorted(map(str, found.keys() - defended))[:50],
         "edges_recall": share(judged & truth.must, truth.must),
         "edges_precision": share(judged & truth.may, judged) if truth.may else None,
         "edges_missing": sorted(map(str, truth.must - judged))[:50],
@@ -128,13 +130,13 @@ def score(document, truth, exact=False):
         "reachable": share([key for key, each in packages if each.get("bom-ref") in reached], packages),
         "purl": share([key for key, each in packages if each.get("purl")], packages),
         "duplicates": sum(found.values()) - len(found),
-        "licences": share(licensed & right, right),
+        "licences": share(licensed & readable, readable),
         "licences_by": {
-            kind: share([key for key in licensed & right if key[0] == kind], [key for key in right if key[0] == kind])
+            kind: share([key for key in licensed & readable if key[0] == kind], [key for key in readable if key[0] == kind])
             for kind in ECOSYSTEM_TYPES
         },
-        "licences_evident": share(evident & right, right),
-        "unlicensed": sorted(map(str, right - evident))[:50],
+        "licences_evident": share(evident & readable, readable),
+        "unlicensed": sorted(map(str, readable - evident))[:50],
         "hashes": share(hashed & right, right),
         "bytes": document.size,
     }

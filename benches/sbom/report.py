@@ -8,6 +8,7 @@ from place import PINS, REPOSITORY, say
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 BEGIN = "<!-- written by `benches/sbom/run report`: begin -->"
 END = "<!-- end -->"
+NAMES = {"cargo": "Rust", "golang": "Go", "pypi": "Python"}
 
 
 def write(scores, times):
@@ -47,9 +48,10 @@ def what_is_right(rows):
         if "failed" in row:
             yield f"| {tree} | {tool} | failed: no document |" + " |" * 11
             continue
-        licences = share(row["licences"])
+        by = {NAMES[kind]: value for kind, value in row["licences_by"].items() if value is not None}
+        licences = ", ".join(f"{name} {share(value)}" for name, value in by.items())
         if row["licences_evident"] != row["licences"]:
-            licences += f" (+ evidence: {share(row['licences_evident'])})"
+            licences += f"; with evidence {share(row['licences_evident'])}"
         cells = [
             tree, tool, f"{share(row['recall'])} of {row['truth']}", f"{share(row['precision'])} of {row['components']}",
             share(row["edges_recall"]), share(row["edges_precision"]), row["root_edges"], share(row["reachable"]),

@@ -21,16 +21,24 @@ class Truth:
     may: set = field(default_factory=set)
     # Products: any version of them is the right one.
     products: set = field(default_factory=set)
+    # Names that a manifest without a lock file gives: right, but nobody has to have them.
+    named: set = field(default_factory=set)
+    # Components whose licence nobody can read here: they are not installed.
+    absent: set = field(default_factory=set)
 
     def __or__(self, other):
-        fields = ("components", "must", "may", "products")
+        fields = ("components", "must", "may", "products", "named", "absent")
         return Truth(*(getattr(self, each) | getattr(other, each) for each in fields))
 
 
 def lock(tree):
     """Everything that the lock files resolve: all platforms, features and extras."""
     folder = TREES / tree
-    return rust_lock(folder / "rust") | go_lock(folder / "go") | python_lock(folder / "python")
+    truth = rust_lock(folder / "rust") | go_lock(folder / "go") | python_lock(folder / "python")
+    truth.named = python_names(folder / "rust")
+    installed = python_environment(tree).components
+    truth.absent = {each for each in truth.components if each[0] == "pypi" and each not in installed}
+    return truth
 
 
 def rust_lock(folder):
@@ -168,6 +176,19 @@ def python_lock(folder):
                         if sure:
                             truth.must.add((key, to))
     return truth
+
+
+def python_names(folder):
+    """What the manifest of a Rust program that PyPI has, too, names."""
+    manifest = folder / "pyproject.toml"
+    if not manifest.exists():
+        return set()
+    known = tomllib.loads(manifest.read_text())
+    project = known.get("project", {})
+    groups = [*project.get("optional-dependencies", {}).values(), *known.get("dependency-groups", {}).values()]
+    wanted = [project.get("name", ""), *project.get("dependencies", []), *(each for group in groups for each in group)]
+    names = (re.match(r"[\w.-]+", each) for each in wanted if isinstance(each, str))
+    return {python_key(each.group(), "")[:2] for each in names if each}
 
 
 def python_environment(tree):
