@@ -26,18 +26,29 @@ def tables(scores, times):
     yield f"Peers: {', '.join(versions)}."
     yield ""
     for table, title in TABLES.items():
-        rows = {key: figure for key, figure in scores.items() if key.split("/")[1] == table}
+        rows = of_table(scores, table)
         if rows:
             yield f"**{title}**: what is right"
             yield ""
             yield from what_is_right(rows)
             yield ""
-        rows = {key: figure for key, figure in times.items() if key.split("/")[1] == table}
+        rows = of_table(times, table)
         if rows:
             yield f"**{title}**: time and memory"
             yield ""
             yield from how_fast(rows)
             yield ""
+
+
+def of_table(figures, table):
+    """Tree by tree, prov first."""
+    trees = list(PINS["trees"])
+
+    def order(key):
+        tree, _, tool = key.split("/")
+        return (trees.index(tree), tool != "prov", tool)
+
+    return {key: figures[key] for key in sorted(figures, key=order) if key.split("/")[1] == table}
 
 
 def what_is_right(rows):
