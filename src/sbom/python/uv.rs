@@ -242,7 +242,7 @@ mod tests {
         let mut inventory = Inventory::default();
         collect(&Tree::walk(folder.path()).unwrap(), &mut inventory).unwrap();
         let sbom = document(inventory, &Settings::default()).unwrap();
-        let lib = "pkg:pypi/lib@1?download_url=file://lib";
+        let lib = "pkg:pypi/lib@1?download_url=file:%2F%2Flib";
         assert_eq!(depends_on(&sbom.bom, lib), ["pkg:pypi/typer@1"]);
         assert_eq!(sbom.notes, []);
     }
