@@ -51,7 +51,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 
-    /// Also give the SHA-512 of the archives of crates, out of Cargo's cache
+    /// Also give the SHA-512 of the archives in the caches of Cargo and Go
     #[arg(long)]
     hash_archives: bool,
 
@@ -227,7 +227,10 @@ pub(super) fn caches() -> Caches {
         let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(below));
         std::env::var_os(variable).map(PathBuf::from).or_else(home)
     };
-    let mut caches = Caches::default();
+    let mut caches = Caches::default().project_environments();
+    if let Some(environment) = std::env::var_os("VIRTUAL_ENV") {
+        caches = caches.environment(Path::new(&environment));
+    }
     if let Some(home) = at("CARGO_HOME", ".cargo") {
         caches = caches.cargo_home(&home);
     }

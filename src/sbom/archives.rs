@@ -1,5 +1,6 @@
 //! The archives that package managers fetched: their SHA-512, which no lock
-//! file gives and some rules ask for (BSI TR-03183-2 §5.2.2).
+//! file gives and some rules ask for (BSI TR-03183-2 §5.2.2). Go's files have no
+//! digest of an archive at all, so its modules get the SHA-256, too.
 //!
 //! It costs reading every archive, so nothing does it unasked. An archive whose
 //! SHA-256 is not that of the lock file is noted and gives nothing.
@@ -9,14 +10,22 @@ use std::thread;
 
 use super::cache::Caches;
 use super::component::Hash;
+use super::go_archives;
 use super::inventory::Inventory;
 use super::note::{Note, Reason};
 use super::progress::{Counted, Progress};
 use super::reference::Ref;
 use crate::artifact::Artifact;
 
-/// Hashes the archives of the crates that are in Cargo's cache.
+/// Hashes the archives that are in the caches of Cargo and Go.
 pub fn hash(caches: &Caches, inventory: &mut Inventory, progress: &Progress) {
+    hash_crates(caches, inventory, progress);
+    if let Some(cache) = caches.modules() {
+        go_archives::hash(cache, inventory, progress);
+    }
+}
+
+fn hash_crates(caches: &Caches, inventory: &mut Inventory, progress: &Progress) {
     let wanted: Vec<Wanted> = inventory
         .components()
         .filter_map(|(id, component)| {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::folder::Folder;
 
@@ -22,6 +22,10 @@ pub struct Caches {
     archives: Vec<(String, Folder)>,
     /// Go's module cache.
     modules: Option<Folder>,
+    /// Python's virtual environments.
+    environments: Vec<PathBuf>,
+    /// Whether `.venv` beside a lock file is one of them.
+    project_environments: bool,
 }
 
 impl Caches {
@@ -36,6 +40,18 @@ impl Caches {
     /// Go's module cache (Go Modules Reference, Module cache: `GOMODCACHE`).
     pub fn go_modules(mut self, folder: &Path) -> Self {
         self.modules = Some(Folder::new(folder));
+        self
+    }
+
+    /// A virtual environment (PEP 405) in which packages of a project are installed.
+    pub fn environment(mut self, folder: &Path) -> Self {
+        self.environments.push(folder.to_owned());
+        self
+    }
+
+    /// The environments that lie beside lock files, as `.venv`.
+    pub fn project_environments(mut self) -> Self {
+        self.project_environments = true;
         self
     }
 
@@ -59,6 +75,15 @@ impl Caches {
         let archive = format!("{name}-{version}.crate");
         let folders = self.archives.iter();
         folders.filter_map(move |(_, folder)| folder.open(&archive).ok())
+    }
+
+    /// The virtual environments that the caller named.
+    pub(super) fn environments(&self) -> impl Iterator<Item = &Path> {
+        self.environments.iter().map(PathBuf::as_path)
+    }
+
+    pub(super) fn reads_project_environments(&self) -> bool {
+        self.project_environments
     }
 
     /// Go's module cache.

@@ -139,7 +139,7 @@ fn package(dependency: &ResourceDescriptor) -> Option<Component> {
     let is_go = purl.kind() == "golang";
     let mut component = Component::package(&name, purl);
     if is_go && let Some(version) = component.version.clone() {
-        go::supply(None, &name, &version, &mut component);
+        go::supply(&name, &version, &mut component);
     }
     // in-toto's `dirHash` is Go's `h1:` in hexadecimal.
     if let Some(hash) = dependency.digest.get("dirHash").and_then(|hex| decode(hex)) {

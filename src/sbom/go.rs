@@ -7,15 +7,13 @@
 //! resolved exactly ([`exact`]), Go itself says what it links.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 
 use semver::Version;
 
 use super::SbomError;
-use super::component::{Component, Hash, Kind, Organization, ReferenceKind};
+use super::component::{Component, Kind, Organization, ReferenceKind};
 use super::embeds;
 use super::evidence::{Occurrence, Technique};
-use super::folder::Folder;
 use super::go_mod::{self, GoMod, Replace};
 use super::inventory::{Inventory, Relation};
 use super::license::LicenseChoice;
@@ -27,10 +25,6 @@ use super::reference::Ref;
 use super::resolve::PROGRAM;
 use super::resolve::go::{Exact, STD, exact};
 use super::tree::{Tree, beside, file_name, parent};
-use crate::artifact::Artifact;
-
-/// The largest archive of a module (Go Modules Reference, File path and size constraints).
-const MAX_ZIP: u64 = 500 << 20;
 
 /// Adds every module and workspace of a tree.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
@@ -330,7 +324,7 @@ impl Build {
             if let Some(sum) = self.sums.get(&(name.to_owned(), version.to_owned())) {
                 component.property("prov:go:h1", sum);
             }
-            supply(tree.caches().modules(), name, version, &mut component);
+            supply(name, version, &mut component);
         }
         inventory.add(component)
     }
@@ -405,19 +399,11 @@ pub(super) fn go_itself(name: &str, version: &str, seen: &str) -> Result<Compone
     Ok(component)
 }
 
-/// Says where a module's archive is; gives its digest where the module cache
-/// has it.
-pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, component: &mut Component) {
+/// Says where a module's archive is.
+pub(super) fn supply(path: &str, version: &str, component: &mut Component) {
     let Some(zip) = cached(path, version, "zip") else {
         return;
     };
-    if let Some(file) = cache.and_then(|cache| cache.open(&zip).ok())
-        && let Ok(artifact) = Artifact::from_reader(path, file.take(MAX_ZIP), true)
-        && artifact.size() < MAX_ZIP
-    {
-        let digests = artifact.sha512().into_iter().chain([artifact.sha256()]);
-        component.hashes.extend(digests.map(Hash::from));
-    }
     if let (Some(cache), Some(folder)) = (cache, unpacked(path, version)) {
         let names = cache.list(&folder, license_text::is_license);
         license_text::conclude(cache, &names, component);
@@ -430,7 +416,7 @@ pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, componen
 }
 
 /// Where the module cache keeps a file of a module.
-fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
+pub(super) fn cached(path: &str, version: &str, extension: &str) -> Option<String> {
     let (path, version) = escaped(path, version)?;
     Some(format!("cache/download/{path}/@v/{version}.{extension}"))
 }

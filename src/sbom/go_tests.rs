@@ -39,7 +39,7 @@ fn the_module_cache_tells_whose_the_indirect_ones_are() {
     let small = "pkg:golang/example.org/small@v0.2.0";
     assert_eq!(judge::depends_on(&bom, big), [small]);
     assert!(!judge::depends_on(&bom, APP).contains(&small));
-    assert_eq!(judge::component(&bom, big).hashes.len(), 2);
+    assert_eq!(judge::component(&bom, big).hashes, []);
 }
 
 #[test]

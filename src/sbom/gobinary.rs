@@ -250,7 +250,7 @@ impl Module<'_> {
         }
         let mut component = Component::package(name, purl);
         if !local && !version.is_empty() {
-            go::supply(None, name, version, &mut component);
+            go::supply(name, version, &mut component);
         }
         if !self.sum.is_empty() {
             component.property("prov:go:h1", self.sum);

@@ -25,6 +25,7 @@ pub mod evidence;
 pub mod external;
 pub mod folder;
 pub mod go;
+mod go_archives;
 pub mod go_mod;
 pub mod gobinary;
 pub mod import;

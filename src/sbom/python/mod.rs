@@ -18,6 +18,7 @@ use source::Origin;
 pub mod artifact;
 pub mod embedded;
 pub mod environment;
+mod installed;
 mod lines;
 pub mod marker;
 pub mod metadata;
@@ -152,6 +153,8 @@ fn collect_project(
         inventory.note(Note::new(&resolution.path, Reason::NotExact { why }));
     }
     describe(tree, &mut resolution)?;
+    let folder = tree.root().join(parent(&resolution.path));
+    installed::describe(tree.caches(), &folder, &mut resolution);
     resolution.write(inventory)?;
     Ok(())
 }

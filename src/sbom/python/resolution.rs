@@ -327,11 +327,19 @@ impl Resolution {
             let all = (0..self.packages.len()).map(|index| (index, None));
             todo.entry(Scope::Required).or_default().extend(all);
         }
-        for product in &self.products {
-            todo.entry(Scope::Required)
-                .or_default()
-                .push((*product, None));
-            let extras = out.range((*product, None)..(*product + 1, None));
+        let products = self.products.iter().copied();
+        todo.entry(Scope::Required)
+            .or_default()
+            .extend(products.map(|product| (product, None)));
+        // What lies in the tree can be installed with any of its extras, also where
+        // it is no product because another package of the tree needs it.
+        let own = (0..self.packages.len()).filter(|index| {
+            let origin = &self.packages[*index].origin;
+            let in_tree = matches!(origin, Origin::Path(folder) if !folder.is_empty());
+            in_tree && !self.products.is_empty() || self.products.contains(index)
+        });
+        for package in own {
+            let extras = out.range((package, None)..(package + 1, None));
             for (node, _) in extras.filter(|(node, _)| node.1.is_some()) {
                 todo.entry(Scope::Optional).or_default().push(*node);
             }

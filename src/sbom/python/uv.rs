@@ -214,3 +214,36 @@ impl File {
         Some(Distribution::new(url, self.hash.as_deref()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::judge::depends_on;
+    use super::super::super::{Inventory, Settings, Tree, collect, document};
+
+    /// A member that another one needs is no product, but its extras are the project's all the same.
+    #[test]
+    fn extras_of_members_are_optional() {
+        let folder = tempfile::tempdir().unwrap();
+        let member = |name: &str, rest: &str| {
+            let head = format!("[[package]]\nname = \"{name}\"\nversion = \"1\"\n");
+            format!("{head}source = {{ editable = \"{name}\" }}\n{rest}\n")
+        };
+        let lock = [
+            "version = 1\n".to_owned(),
+            member("app", "dependencies = [{ name = \"lib\" }]"),
+            member(
+                "lib",
+                "[package.optional-dependencies]\ncli = [{ name = \"typer\" }]",
+            ),
+            "[[package]]\nname = \"typer\"\nversion = \"1\"\n".to_owned()
+                + "source = { registry = \"https://pypi.org/simple\" }\n",
+        ];
+        std::fs::write(folder.path().join("uv.lock"), lock.concat()).unwrap();
+        let mut inventory = Inventory::default();
+        collect(&Tree::walk(folder.path()).unwrap(), &mut inventory).unwrap();
+        let sbom = document(inventory, &Settings::default()).unwrap();
+        let lib = "pkg:pypi/lib@1?download_url=file:%2F%2Flib";
+        assert_eq!(depends_on(&sbom.bom, lib), ["pkg:pypi/typer@1"]);
+        assert_eq!(sbom.notes, []);
+    }
+}
