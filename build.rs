@@ -35,9 +35,16 @@ mod key;
 #[path = "src/provenance/mod.rs"]
 #[allow(dead_code, unreachable_pub, unused_imports)]
 mod provenance;
-#[path = "src/sign/mod.rs"]
-#[allow(dead_code, unreachable_pub, unused_imports)]
-mod sign;
+#[path = "src/sign"]
+#[allow(dead_code, unreachable_pub)]
+mod sign {
+    mod envelope;
+    mod error;
+    mod key;
+
+    pub use error::SignError;
+    pub use key::{KeyKind, PrivateKey};
+}
 #[path = "src/statement/mod.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod statement;

@@ -10,13 +10,13 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pem_rfc7468::LineEnding;
-use sigstore_bundle::{BundleV03, VerificationMaterialV03};
-use sigstore_types::bundle::SignatureContent;
-use sigstore_types::{DsseEnvelope, DsseSignature, KeyId, PayloadBytes, SignatureBytes};
+use sigstore_bundle::VerificationMaterialV03;
 use zeroize::Zeroizing;
 
-use crate::key::{KeyError, PublicKey};
-use crate::statement::{PAYLOAD_TYPE, Statement, StatementError};
+use super::SignError;
+use super::envelope::{self, Unsigned};
+use crate::key::PublicKey;
+use crate::statement::Statement;
 
 /// The largest private key file that is read, in bytes.
 pub const MAX_PRIVATE_KEY: u64 = 64 << 10;
@@ -116,25 +116,13 @@ impl PrivateKey {
     }
 
     /// Signs `statement`; the bundle is compact JSON without a line end.
-    ///
-    /// The hint is the Base64 SHA-256 of the public key, as cosign writes it,
-    /// and the envelope's `keyid` stays empty: cosign matches neither otherwise.
     pub fn sign(&self, statement: &Statement) -> Result<String, SignError> {
-        let payload = statement.to_bytes()?;
-        let signature = self.sign_bytes(&sigstore_types::dsse::pae(PAYLOAD_TYPE, &payload))?;
-        let envelope = DsseEnvelope::new(
-            PAYLOAD_TYPE,
-            PayloadBytes::new(payload),
-            DsseSignature::new(SignatureBytes::new(signature), KeyId::default()),
-        );
+        let unsigned = Unsigned::new(statement)?;
+        let signature = self.sign_bytes(&unsigned.message())?;
+        // The hint is the Base64 SHA-256 of the public key, as cosign writes it.
         let hint = BASE64.encode(self.public()?.id().as_bytes());
-        BundleV03::new(
-            VerificationMaterialV03::PublicKey { hint },
-            SignatureContent::DsseEnvelope(envelope),
-        )
-        .into_bundle()
-        .to_json()
-        .map_err(|error| SignError::Bundle(error.to_string()))
+        let material = VerificationMaterialV03::PublicKey { hint };
+        envelope::bundle(material, unsigned.signed(signature))
     }
 
     fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
@@ -152,35 +140,6 @@ impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrivateKey(…)")
     }
-}
-
-/// Why nothing was signed.
-#[derive(Debug, thiserror::Error)]
-pub enum SignError {
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
-    Random,
-    /// A key of a kind that can't be read.
-    #[error("this is {kind}, wanted an unencrypted PKCS#8 private key")]
-    OtherKey {
-        /// What it is.
-        kind: &'static str,
-    },
-    /// Not a private key.
-    #[error("not a PKCS#8 private key in PEM form: {0}")]
-    Pem(String),
-    /// The public half can't be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The statement can't be written.
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// PKCS#8 with an algorithm or a curve that prov does not sign with.
-    #[error("not a usable ECDSA P-256 or Ed25519 key")]
-    Unsupported,
-    /// The bundle can't be written.
-    #[error("cannot write the bundle: {0}")]
-    Bundle(String),
 }
 
 #[cfg(test)]
