@@ -171,10 +171,11 @@ fn build(out: &Path) -> Result<Embedded> {
         parameters,
         tools,
         dependencies,
-        finished_on: None,
+        ..LocalBuild::default()
     };
     let artifact = Artifact::from_bytes("nats.wasm", module);
-    let statement = provenance::statement(&artifact, &build.provenance());
+    let statement =
+        provenance::statement(vec![ResourceDescriptor::of(&artifact)], &build.provenance());
     let key = PrivateKey::generate(KeyKind::EcdsaP256)?;
     Ok(Embedded {
         bundle: key.sign(&statement)?,

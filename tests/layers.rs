@@ -18,7 +18,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("launch", &["artifact", "bundle", "key", "policy"]),
     ("provenance", &["artifact", "statement"]),
     ("sbom", &["artifact", "bundle", "json", "statement"]),
-    ("sign", &["key", "statement"]),
+    ("sign", &["json", "key", "statement"]),
     (
         "cli",
         &[

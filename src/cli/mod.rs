@@ -17,11 +17,13 @@ mod gate;
 mod key;
 #[cfg(feature = "launch")]
 mod launcher;
+mod password;
 mod policy;
 mod policy_file;
 #[cfg(feature = "launch")]
 mod run;
 mod sbom;
+mod signer;
 mod ui;
 mod verify;
 
@@ -102,7 +104,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "launch")]
         Command::Run(args) => run::run(args),
         Command::Verify(args) => verify::run(args),
-        Command::Attest(args) => attest::run(args),
+        Command::Attest(args) => attest::run(args, cli.verbose > 0),
         Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),

@@ -200,7 +200,7 @@ impl Args {
 }
 
 /// What package managers keep on this machine, where they keep it by default.
-fn caches() -> Caches {
+pub(super) fn caches() -> Caches {
     let at = |variable: &str, below: &str| {
         let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(below));
         std::env::var_os(variable).map(PathBuf::from).or_else(home)
@@ -217,7 +217,7 @@ fn caches() -> Caches {
 }
 
 /// `SOURCE_DATE_EPOCH`, else the time of the commit: never the clock.
-fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
+pub(super) fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
     if let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") {
         return text.parse().map(Some).map_err(|_| {
             Failure::cant_say("`SOURCE_DATE_EPOCH` is no number of seconds").with("seen", text)
@@ -236,7 +236,7 @@ fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
     Ok(answer.and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse().ok()))
 }
 
-fn unreadable(source: &Path, error: &SbomError) -> Failure {
+pub(super) fn unreadable(source: &Path, error: &SbomError) -> Failure {
     Failure::cant_say(format!(
         "cannot list what `{}` consists of",
         source.display()
@@ -245,7 +245,7 @@ fn unreadable(source: &Path, error: &SbomError) -> Failure {
 }
 
 /// What was skipped and why, the same reason once with its first places.
-fn tell(notes: &[Note], verbose: bool) {
+pub(super) fn tell(notes: &[Note], verbose: bool) {
     let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for note in notes {
         let places = by_reason.entry(note.reason.to_string()).or_default();

@@ -1,10 +1,13 @@
 //! The DSSE envelope round a statement, and the bundle round that.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sigstore_bundle::{BundleV03, VerificationMaterialV03};
 use sigstore_types::bundle::SignatureContent;
 use sigstore_types::{DsseEnvelope, DsseSignature, KeyId, PayloadBytes, SignatureBytes};
 
 use super::SignError;
+use crate::key::PublicKey;
 use crate::statement::{PAYLOAD_TYPE, Statement};
 
 /// A statement's bytes on the way to a signature.
@@ -15,6 +18,8 @@ pub(super) struct Unsigned {
 impl Unsigned {
     pub(super) fn new(statement: &Statement) -> Result<Self, SignError> {
         let payload = statement.to_bytes()?;
+        // Nobody signs what nobody would read: size, subjects, types.
+        Statement::parse(&payload)?;
         Ok(Self { payload })
     }
 
@@ -31,6 +36,13 @@ impl Unsigned {
             PayloadBytes::new(self.payload),
             DsseSignature::new(SignatureBytes::new(signature), KeyId::default()),
         )
+    }
+}
+
+/// Which key signed: the Base64 SHA-256 of the public key, as cosign writes it.
+pub(super) fn key_hint(key: &PublicKey) -> VerificationMaterialV03 {
+    VerificationMaterialV03::PublicKey {
+        hint: BASE64.encode(key.id().as_bytes()),
     }
 }
 

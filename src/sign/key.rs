@@ -7,10 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use pem_rfc7468::LineEnding;
-use sigstore_bundle::VerificationMaterialV03;
 use zeroize::Zeroizing;
 
 use super::SignError;
@@ -65,15 +62,6 @@ impl PrivateKey {
     pub fn from_pem(pem: &[u8]) -> Result<Self, SignError> {
         let text = String::from_utf8_lossy(pem);
         for (label, kind) in [
-            (
-                "ENCRYPTED SIGSTORE PRIVATE KEY",
-                "a cosign key with a password",
-            ),
-            (
-                "ENCRYPTED COSIGN PRIVATE KEY",
-                "a cosign key with a password",
-            ),
-            ("ENCRYPTED PRIVATE KEY", "a PKCS#8 key with a password"),
             ("EC PRIVATE KEY", "a SEC 1 key"),
             ("RSA PRIVATE KEY", "a PKCS#1 key"),
             ("PUBLIC KEY", "a public key"),
@@ -88,6 +76,11 @@ impl PrivateKey {
             return Err(SignError::Pem(format!("the label is `{label}`")));
         }
         Self::from_pkcs8(der.into())
+    }
+
+    /// Reads the DER form of the same.
+    pub fn from_der(der: &[u8]) -> Result<Self, SignError> {
+        Self::from_pkcs8(der.to_vec().into())
     }
 
     fn from_pkcs8(pkcs8: Pkcs8) -> Result<Self, SignError> {
@@ -105,6 +98,12 @@ impl PrivateKey {
             .map_err(|error| SignError::Pem(error.to_string()))
     }
 
+    /// The PKCS#8 document.
+    #[allow(dead_code)] // build.rs locks no keys
+    pub(super) fn as_pkcs8(&self) -> &[u8] {
+        &self.pkcs8
+    }
+
     /// The public half.
     pub fn public(&self) -> Result<PublicKey, SignError> {
         let spki: PublicKeyX509Der<'_> = match &self.pair {
@@ -119,9 +118,7 @@ impl PrivateKey {
     pub fn sign(&self, statement: &Statement) -> Result<String, SignError> {
         let unsigned = Unsigned::new(statement)?;
         let signature = self.sign_bytes(&unsigned.message())?;
-        // The hint is the Base64 SHA-256 of the public key, as cosign writes it.
-        let hint = BASE64.encode(self.public()?.id().as_bytes());
-        let material = VerificationMaterialV03::PublicKey { hint };
+        let material = envelope::key_hint(&self.public()?);
         envelope::bundle(material, unsigned.signed(signature))
     }
 
@@ -145,6 +142,9 @@ impl fmt::Debug for PrivateKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+
     use crate::artifact::Artifact;
     use crate::bundle::{Bundle, Evidence};
     use crate::statement::{ResourceDescriptor, SLSA_PROVENANCE_V1};
@@ -258,7 +258,6 @@ mod tests {
         let public = key.public().unwrap().to_pem();
         for (pem, why) in [
             (public.as_str(), "a public key"),
-            ("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n", "cosign"),
             ("-----BEGIN EC PRIVATE KEY-----\n", "SEC 1"),
             ("hello", "PEM"),
             ("", "PEM"),

@@ -3,20 +3,34 @@
 //! A [`Signer`] takes the statements of one run and gives a bundle v0.3 with one
 //! DSSE envelope for each of them. [`PrivateKey`] is one.
 
+use serde_json::{Map, Value};
+
 use crate::key::PublicKey;
 use crate::statement::Statement;
 
 mod envelope;
 mod error;
 mod key;
+mod locked;
+mod secretbox;
 
 pub use error::SignError;
 pub use key::{KeyKind, MAX_PRIVATE_KEY, PrivateKey};
+pub use locked::{
+    KeyFile, LockForm, LockedKey, MAX_PBKDF2_ROUNDS, MAX_SCRYPT_MEMORY, MAX_SCRYPT_WORK,
+};
 
 /// Signs statements as one identity: a key, or one certificate for them all.
 pub trait Signer {
     /// Signs all `statements` or none. The bundles come in the same order.
     fn sign_all(&self, statements: &[Statement]) -> Result<Signatures, SignError>;
+
+    /// What the identity token that will sign says of the run that it was given
+    /// to. Provenance is made of it, rather than of variables that every step of
+    /// that run could have set. A key has none.
+    fn claims(&self) -> Option<&Map<String, Value>> {
+        None
+    }
 }
 
 /// What a [`Signer`] made of the statements of one run.

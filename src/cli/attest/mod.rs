@@ -1,0 +1,369 @@
+//! `prov attest`: state what an artifact is and how it was made, and sign that.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::bundle::MAX_BUNDLES;
+use crate::json;
+use crate::provenance;
+use crate::sign::Signer;
+use crate::statement::predicate::{self, COSIGN_SIGN_V1, SHORT_NAMES};
+use crate::statement::{
+    CYCLONEDX_BOM, MAX_STATEMENT, MAX_SUBJECTS, ResourceDescriptor, SLSA_PROVENANCE_V1, Statement,
+};
+
+use super::error::{Exit, Failure, reasons};
+use super::files::{self, Existing, Readers};
+use super::signer::SignerArgs;
+use super::{CommandResult, Format, ui};
+
+mod built;
+mod contents;
+mod report;
+mod subject;
+
+use built::BuildArgs;
+use contents::Contents;
+use report::Report;
+use subject::Subject;
+
+/// State what an artifact is and how it was made, and sign that
+///
+/// Writes SLSA provenance, and with --source or --sbom a bill of materials, as
+/// Sigstore bundles beside the artifact, one a line, all signed by the same
+/// signer. What is not known is left out. In GitHub Actions the run tells how it
+/// built; elsewhere it is a local build, SLSA Build L1. Several artifacts are
+/// subjects of one provenance statement, and each gets its own bill of materials.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  prov attest app.wasm --key prov.key
+  prov attest app.wasm --key prov.key --source . --command 'cargo build --release'
+  prov attest app.wasm --key prov.key --predicate vex.json --type openvex
+
+Exit codes: 0 written, 2 can't say")]
+pub(super) struct Args {
+    /// Files; or a digest (sha256:…, sha512:…) with --subject-name and --output
+    #[arg(value_name = "ARTIFACT", required = true)]
+    artifacts: Vec<PathBuf>,
+
+    #[command(flatten)]
+    signer: SignerArgs,
+
+    #[command(flatten)]
+    build: BuildArgs,
+
+    /// A bill of materials to state, CycloneDX or SPDX as JSON [default: one is
+    /// made when --source is given]
+    #[arg(long, value_name = "FILE")]
+    sbom: Option<PathBuf>,
+
+    /// State only this: slsaprovenance1, cyclonedx, sign; with --predicate any
+    /// other short name of cosign's, or a URI
+    #[arg(long = "type", value_name = "TYPE", value_parser = predicate_type)]
+    predicate_type: Option<String>,
+
+    /// A JSON file to state as it is
+    #[arg(long, value_name = "FILE", requires = "predicate_type", conflicts_with_all = ["sbom"])]
+    predicate: Option<PathBuf>,
+
+    /// The artifact's name in the statements [default: its file name]
+    #[arg(long, value_name = "NAME")]
+    subject_name: Option<String>,
+
+    /// Where to write the bundles; `-` is stdout [default: ARTIFACT.sigstore.jsonl]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Replace bundles that are there
+    #[arg(long)]
+    force: bool,
+
+    /// How to tell what was written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Format,
+}
+
+fn predicate_type(text: &str) -> Result<String, String> {
+    predicate::uri(text).map(str::to_owned).ok_or_else(|| {
+        let names: Vec<&str> = SHORT_NAMES.iter().map(|(name, _)| *name).collect();
+        format!("wanted a URI or one of {}", names.join(", "))
+    })
+}
+
+/// A statement on its way into a bundle.
+struct Stated {
+    statement: Statement,
+    /// What it says, for people.
+    what: String,
+    /// The one subject that it is about; none when it is about them all.
+    about: Option<usize>,
+}
+
+pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
+    let output = Output::of(&args)?;
+    output.check(args.force)?;
+    let signer = args.signer.signer()?;
+    let subjects = args
+        .artifacts
+        .iter()
+        .map(|artifact| Subject::new(artifact, args.subject_name.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let stated = args.state(&subjects, signer.as_ref(), verbose)?;
+    output.check_count(&stated)?;
+    let statements: Vec<Statement> = stated.iter().map(|each| each.statement.clone()).collect();
+    let signatures = signer
+        .sign_all(&statements)
+        .map_err(|error| Failure::cant_say("cannot sign").with("reason", reasons(&error)))?;
+    subjects.iter().try_for_each(Subject::check_unchanged)?;
+    // Everything is signed before anything is written, and each file is written
+    // whole or not at all.
+    let report = Report::new(&subjects, &stated, &signatures, &output);
+    output.write(&stated, &signatures.signed, args.force)?;
+    report.tell();
+    match (&output, args.format) {
+        (Output::Stdout, _) => {}
+        (_, Format::Text) => ui::data(&report.digests()),
+        (_, Format::Json) => ui::data(&report.json()?),
+    }
+    Ok(Exit::Yes)
+}
+
+impl Args {
+    /// Everything that is to be said.
+    fn state(
+        &self,
+        subjects: &[Subject],
+        signer: &dyn Signer,
+        verbose: bool,
+    ) -> Result<Vec<Stated>, Failure> {
+        let all = || subjects.iter().map(Subject::descriptor).collect();
+        let only = self.predicate_type.as_deref();
+        let about_all = |uri: &str, predicate: Value, what: String| Stated {
+            statement: Statement::new(all(), uri, predicate),
+            what,
+            about: None,
+        };
+        if let (Some(file), Some(uri)) = (&self.predicate, only) {
+            let predicate = read_predicate(file, uri)?;
+            return Ok(vec![about_all(uri, predicate, uri.to_owned())]);
+        }
+        match only {
+            Some(COSIGN_SIGN_V1) => {
+                let predicate = Value::Object(Default::default());
+                let what = "a signature, which says nothing more".to_owned();
+                return Ok(vec![about_all(COSIGN_SIGN_V1, predicate, what)]);
+            }
+            None | Some(SLSA_PROVENANCE_V1 | CYCLONEDX_BOM) => {}
+            Some(uri) => {
+                return Err(
+                    Failure::cant_say(format!("nothing is known to state as `{uri}`"))
+                        .hint("`--predicate FILE` names the file with it"),
+                );
+            }
+        }
+        let contents = self.contents(subjects, only, verbose)?;
+        let mut stated = Vec::new();
+        if only != Some(CYCLONEDX_BOM) {
+            let mut dependencies = BTreeMap::new();
+            let mut byproducts = Vec::new();
+            for each in &contents {
+                each.dependencies(&mut dependencies);
+                byproducts.extend(each.byproduct.clone());
+            }
+            let dependencies: Vec<ResourceDescriptor> = dependencies.into_values().collect();
+            let (provenance, what) = self.build.provenance(signer, dependencies, byproducts)?;
+            stated.push(Stated {
+                statement: provenance::statement(all(), &provenance),
+                what,
+                about: None,
+            });
+        }
+        if only == Some(SLSA_PROVENANCE_V1) {
+            return Ok(stated);
+        }
+        for (index, contents) in contents.into_iter().enumerate() {
+            let what = contents.what();
+            let Contents {
+                predicate_type,
+                document,
+                ..
+            } = contents;
+            stated.push(match self.sbom {
+                Some(_) => about_all(predicate_type, document, what),
+                None => Stated {
+                    statement: Statement::new(
+                        vec![subjects[index].descriptor()],
+                        predicate_type,
+                        document,
+                    ),
+                    what,
+                    about: Some(index),
+                },
+            });
+        }
+        Ok(stated)
+    }
+
+    /// The bill of materials that was given, or one for each subject.
+    fn contents(
+        &self,
+        subjects: &[Subject],
+        only: Option<&str>,
+        verbose: bool,
+    ) -> Result<Vec<Contents>, Failure> {
+        if let Some(file) = &self.sbom {
+            return Ok(vec![Contents::read(file)?]);
+        }
+        let source = self.build.source();
+        if source.is_none() && only != Some(CYCLONEDX_BOM) {
+            return Ok(Vec::new());
+        }
+        subjects
+            .iter()
+            .map(|subject| Contents::make(subject, source, verbose))
+            .collect()
+    }
+}
+
+fn read_predicate(file: &Path, uri: &str) -> Result<Value, Failure> {
+    let bytes = files::read(file, MAX_STATEMENT as u64, "predicate")?;
+    let predicate = json::parse(&bytes, MAX_STATEMENT).map_err(|error| {
+        Failure::cant_say(format!("`{}` is no acceptable JSON", file.display()))
+            .with("reason", error)
+    })?;
+    match predicate::missing(uri, &predicate) {
+        None => Ok(predicate),
+        Some(pointer) => Err(Failure::cant_say(format!(
+            "`{}` is no predicate of the type `{uri}`",
+            file.display()
+        ))
+        .with(
+            "reason",
+            format!(
+                "it has no `{}`",
+                pointer.trim_start_matches('/').replace('/', ".")
+            ),
+        )),
+    }
+}
+
+/// Where the bundles go.
+enum Output {
+    /// All into one file.
+    File(PathBuf),
+    /// Beside each artifact what speaks of it.
+    Beside(Vec<PathBuf>),
+    /// To stdout.
+    Stdout,
+}
+
+impl Output {
+    fn of(args: &Args) -> Result<Self, Failure> {
+        let several = args.artifacts.len() > 1;
+        if several && args.subject_name.is_some() {
+            return Err(Failure::cant_say(
+                "`--subject-name` names one artifact, and there are several",
+            ));
+        }
+        if args.artifacts.len() > MAX_SUBJECTS {
+            return Err(Failure::cant_say("too many artifacts")
+                .with("seen", args.artifacts.len())
+                .with("wanted", format!("at most {MAX_SUBJECTS}")));
+        }
+        match &args.output {
+            Some(file) if file.as_os_str() == "-" => match args.format {
+                Format::Text => Ok(Output::Stdout),
+                Format::Json => Err(Failure::cant_say(
+                    "`--output -` and `--format json` both want stdout",
+                )),
+            },
+            Some(file) => Ok(Output::File(file.clone())),
+            None => {
+                let beside = |file: &PathBuf| match file.exists() || !is_digest(file) {
+                    true => Ok(files::beside(file, ".sigstore.jsonl")),
+                    false => Err(Failure::cant_say(format!(
+                        "`{}` is a digest, and there is no file to write beside",
+                        file.display()
+                    ))
+                    .hint("`--output FILE` says where to write")),
+                };
+                let files = args.artifacts.iter().map(beside);
+                Ok(Output::Beside(files.collect::<Result<_, _>>()?))
+            }
+        }
+    }
+
+    /// The files that will be written.
+    fn files(&self) -> &[PathBuf] {
+        match self {
+            Output::File(file) => std::slice::from_ref(file),
+            Output::Beside(files) => files,
+            Output::Stdout => &[],
+        }
+    }
+
+    /// Tells early that something is in the way.
+    fn check(&self, force: bool) -> Result<(), Failure> {
+        match self.files().iter().find(|file| !force && file.exists()) {
+            Some(file) => Err(files::already_there(file)),
+            None => Ok(()),
+        }
+    }
+
+    /// A file with more bundles than a verifier reads would be of no use.
+    fn check_count(&self, stated: &[Stated]) -> Result<(), Failure> {
+        match self {
+            Output::Beside(_) => Ok(()),
+            _ if stated.len() <= MAX_BUNDLES => Ok(()),
+            _ => Err(Failure::cant_say("too many bundles for one file")
+                .with("seen", stated.len())
+                .with("wanted", format!("at most {MAX_BUNDLES}"))
+                .hint("without `--output` each artifact gets its own file")),
+        }
+    }
+
+    /// True when the statement goes into the file with that number.
+    fn takes(&self, file: usize, stated: &Stated) -> bool {
+        match self {
+            Output::Beside(_) => stated.about.is_none_or(|about| about == file),
+            _ => true,
+        }
+    }
+
+    fn write(
+        &self,
+        stated: &[Stated],
+        signed: &[crate::sign::Signed],
+        force: bool,
+    ) -> Result<(), Failure> {
+        let lines = |file: usize| -> String {
+            stated
+                .iter()
+                .zip(signed)
+                .filter(|(stated, _)| self.takes(file, stated))
+                .flat_map(|(_, signed)| [signed.bundle.as_str(), "\n"])
+                .collect()
+        };
+        let existing = match force {
+            true => Existing::Replace,
+            false => Existing::Keep,
+        };
+        for (index, file) in self.files().iter().enumerate() {
+            files::write(file, lines(index).as_bytes(), Readers::Everybody, existing)?;
+        }
+        if let Output::Stdout = self {
+            ui::data(&lines(0));
+        }
+        Ok(())
+    }
+}
+
+fn is_digest(file: &Path) -> bool {
+    let text = file.to_str().unwrap_or_default();
+    ["sha256:", "sha512:"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+}

@@ -1,0 +1,8 @@
+//! What `prov attest` states, and with which keys.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
+
+mod keys;
+mod statements;
+#[path = "../support/mod.rs"]
+mod support;
