@@ -41,6 +41,15 @@ pub enum SignError {
         /// As many as are done.
         limit: u64,
     },
+    /// The signing command could not be run.
+    #[error("cannot run the signing command")]
+    Command(#[source] std::io::Error),
+    /// It ended with another status than 0; `None` when a signal ended it.
+    #[error("the signing command failed{}", status(*.0))]
+    CommandFailed(Option<i32>),
+    /// Its answer is no signature by the public key that it is said to have.
+    #[error("the signing command's answer is no signature by the public key")]
+    CommandOtherKey,
     /// The public half can't be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -53,4 +62,8 @@ pub enum SignError {
     /// The bundle can't be written.
     #[error("cannot write the bundle: {0}")]
     Bundle(String),
+}
+
+fn status(code: Option<i32>) -> String {
+    code.map_or_else(String::new, |code| format!(" with status {code}"))
 }

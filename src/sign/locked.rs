@@ -159,6 +159,23 @@ impl LockedKey {
         })
     }
 
+    /// How much work a password costs: rounds of PBKDF2, or blocks of scrypt.
+    pub fn work(&self) -> u64 {
+        match &self.lock {
+            Lock::Pbes2(parameters) => match &parameters.kdf {
+                Kdf::Pbkdf2(kdf) => kdf.iteration_count.into(),
+                Kdf::Scrypt(kdf) => kdf
+                    .cost_parameter
+                    .saturating_mul(kdf.block_size.into())
+                    .saturating_mul(kdf.parallelization.into()),
+                _ => u64::MAX,
+            },
+            Lock::Cosign { cost, .. } => (1u64 << cost.log_n())
+                .saturating_mul(cost.r().into())
+                .saturating_mul(cost.p().into()),
+        }
+    }
+
     /// The key, if the password is right.
     pub fn unlock(&self, password: &[u8]) -> Result<PrivateKey, SignError> {
         let der = match &self.lock {

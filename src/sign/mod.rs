@@ -1,19 +1,21 @@
 //! Signing statements into Sigstore bundles.
 //!
 //! A [`Signer`] takes the statements of one run and gives a bundle v0.3 with one
-//! DSSE envelope for each of them. [`PrivateKey`] is one.
+//! DSSE envelope for each of them. [`PrivateKey`] is one, [`CommandSigner`] another.
 
 use serde_json::{Map, Value};
 
 use crate::key::PublicKey;
 use crate::statement::Statement;
 
+mod command;
 mod envelope;
 mod error;
 mod key;
 mod locked;
 mod secretbox;
 
+pub use command::CommandSigner;
 pub use error::SignError;
 pub use key::{KeyKind, MAX_PRIVATE_KEY, PrivateKey};
 pub use locked::{

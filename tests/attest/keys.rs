@@ -204,3 +204,67 @@ fn a_key_is_made_and_used_with_a_password_from_a_file_or_a_variable() {
         );
     }
 }
+
+#[test]
+fn a_command_signs_and_what_it_answers_is_checked() {
+    let folder = folder("command");
+    fs::write(folder.join("artifact"), "x").unwrap();
+    for ending in ["key", "pub"] {
+        for name in ["p256", "ed25519"] {
+            let file = format!("{name}.{ending}");
+            fs::copy(testdata(&file), folder.join(&file)).unwrap();
+        }
+    }
+    let sign = |command: &str, public: &str| {
+        let arguments = [
+            "attest",
+            "artifact",
+            "--force",
+            "--sign-with",
+            command,
+            "--public-key",
+            public,
+        ];
+        run(&folder, &arguments, None)
+    };
+    if judge("openssl", &["version"], &folder).is_none() {
+        return;
+    }
+    let openssl = "openssl dgst -sha256 -sign p256.key";
+    for command in [openssl.to_owned(), format!("{openssl} | base64 -w0")] {
+        let (code, text) = sign(&command, "p256.pub");
+        assert_eq!(code, Some(0), "{text}");
+        let verify = [
+            "verify",
+            "artifact",
+            "--key",
+            "p256.pub",
+            "--insecure-ignore-tlog",
+        ];
+        let (code, text) = run(&folder, &verify, None);
+        assert_eq!(code, Some(0), "{text}");
+    }
+    for (command, public, wanted) in [
+        (openssl, "ed25519.pub", "no signature by the public key"),
+        ("true", "p256.pub", "no signature by the public key"),
+        (
+            "cat; cat p256.pub",
+            "p256.pub",
+            "no signature by the public key",
+        ),
+        ("head -c 100000 /dev/zero; exit 0", "p256.pub", ""),
+        ("exit 3", "p256.pub", "failed with status 3"),
+        (
+            "no-such-command 2>/dev/null",
+            "p256.pub",
+            "failed with status 127",
+        ),
+        (openssl, "p256.key", "private key"),
+    ] {
+        let (code, text) = sign(command, public);
+        assert_eq!(code, Some(2), "{command}: {text}");
+        assert!(text.contains(wanted), "{command}: {text}");
+    }
+    let (code, _) = run(&folder, &["attest", "artifact", "--force"], None);
+    assert_eq!(code, Some(2));
+}

@@ -60,12 +60,13 @@ impl Contents {
         })
     }
 
-    /// Lists what the subject consists of, by itself and by its source.
+    /// Lists what the subject consists of, by itself and by its source. `None` when
+    /// nothing was found that is understood.
     pub(super) fn make(
         subject: &Subject,
         source: Option<&Path>,
         verbose: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Option<Self>, Failure> {
         let failed = |error: SbomError| {
             Failure::cant_say(format!("cannot list what `{}` consists of", subject.name))
                 .with("reason", reasons(&error))
@@ -95,26 +96,18 @@ impl Contents {
             ..Settings::default()
         };
         let made = document(inventory, &settings).map_err(failed)?;
-        if made.bom.components.is_empty() {
-            return Err(Failure::cant_say(format!(
-                "nothing that is understood was found in `{}`",
-                subject.name
-            ))
-            .with(
-                "wanted",
-                "a program or module that tells what it was built of, or its source",
-            )
-            .hint("`--source DIR` names the source"));
-        }
         sbom::tell(&made.notes, verbose);
+        if made.bom.components.is_empty() {
+            return Ok(None);
+        }
         let document = serde_json::to_value(&made.bom).map_err(|error| {
             Failure::cant_say("cannot write the document").with("reason", error)
         })?;
-        Ok(Self {
+        Ok(Some(Self {
             predicate_type: CYCLONEDX_BOM,
             document,
             byproduct: None,
-        })
+        }))
     }
 
     /// For people: what it is and how much.

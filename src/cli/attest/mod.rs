@@ -169,7 +169,7 @@ impl Args {
         if only != Some(CYCLONEDX_BOM) {
             let mut dependencies = BTreeMap::new();
             let mut byproducts = Vec::new();
-            for each in &contents {
+            for (_, each) in &contents {
                 each.dependencies(&mut dependencies);
                 byproducts.extend(each.byproduct.clone());
             }
@@ -184,48 +184,62 @@ impl Args {
         if only == Some(SLSA_PROVENANCE_V1) {
             return Ok(stated);
         }
-        for (index, contents) in contents.into_iter().enumerate() {
+        for (about, contents) in contents {
             let what = contents.what();
-            let Contents {
-                predicate_type,
-                document,
-                ..
-            } = contents;
-            stated.push(match self.sbom {
-                Some(_) => about_all(predicate_type, document, what),
-                None => Stated {
-                    statement: Statement::new(
-                        vec![subjects[index].descriptor()],
-                        predicate_type,
-                        document,
-                    ),
-                    what,
-                    about: Some(index),
-                },
+            let subject = match about {
+                Some(index) => vec![subjects[index].descriptor()],
+                None => all(),
+            };
+            stated.push(Stated {
+                statement: Statement::new(subject, contents.predicate_type, contents.document),
+                what,
+                about,
             });
         }
         Ok(stated)
     }
 
-    /// The bill of materials that was given, or one for each subject.
+    /// The bill of materials that was given, which is about all subjects, or one
+    /// for each of them.
     fn contents(
         &self,
         subjects: &[Subject],
         only: Option<&str>,
         verbose: bool,
-    ) -> Result<Vec<Contents>, Failure> {
+    ) -> Result<Vec<(Option<usize>, Contents)>, Failure> {
         if let Some(file) = &self.sbom {
-            return Ok(vec![Contents::read(file)?]);
+            return Ok(vec![(None, Contents::read(file)?)]);
         }
         let source = self.build.source();
-        if source.is_none() && only != Some(CYCLONEDX_BOM) {
+        let wanted = only == Some(CYCLONEDX_BOM);
+        if !wanted && source.is_none() {
             return Ok(Vec::new());
         }
-        subjects
-            .iter()
-            .map(|subject| Contents::make(subject, source, verbose))
-            .collect()
+        let mut contents = Vec::new();
+        for (index, subject) in subjects.iter().enumerate() {
+            match Contents::make(subject, source, verbose)? {
+                Some(made) => contents.push((Some(index), made)),
+                None if wanted => return Err(nothing_understood(subject)),
+                None => ui::warn(&format!(
+                    "no bill of materials of `{}`: nothing that is understood was found",
+                    subject.name
+                )),
+            }
+        }
+        Ok(contents)
     }
+}
+
+fn nothing_understood(subject: &Subject) -> Failure {
+    Failure::cant_say(format!(
+        "nothing that is understood was found in `{}`",
+        subject.name
+    ))
+    .with(
+        "wanted",
+        "a program or module that tells what it was built of, or its source",
+    )
+    .hint("`--source DIR` names the source, `--sbom FILE` a bill of materials that is there")
 }
 
 fn read_predicate(file: &Path, uri: &str) -> Result<Value, Failure> {
