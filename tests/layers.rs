@@ -24,6 +24,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "artifact",
             "bundle",
+            "json",
             "key",
             "launch",
             "policy",

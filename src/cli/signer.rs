@@ -11,11 +11,15 @@ use super::{files, key};
 
 /// Who signs.
 #[derive(clap::Args)]
-#[group(id = "signer", required = true, args = ["key", "sign_with"])]
 pub(super) struct SignerArgs {
     /// The private key to sign with: PKCS#8 or cosign's form, with or without a
     /// password
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "sign_with",
+        conflicts_with = "sign_with"
+    )]
     key: Option<PathBuf>,
 
     #[command(flatten)]

@@ -256,6 +256,10 @@ mod tests {
         let again = PrivateKey::from_pem(key.to_pem().unwrap().as_bytes()).unwrap();
         assert_eq!(key.public().unwrap(), again.public().unwrap());
         let public = key.public().unwrap().to_pem();
+        assert!(
+            public.starts_with("-----BEGIN PUBLIC KEY-----\n"),
+            "{public}"
+        );
         for (pem, why) in [
             (public.as_str(), "a public key"),
             ("-----BEGIN EC PRIVATE KEY-----\n", "SEC 1"),

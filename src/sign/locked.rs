@@ -8,8 +8,10 @@ use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pem_rfc7468::LineEnding;
-use pkcs8::der::Encode as _;
+use pkcs8::der::asn1::{OctetString, OctetStringRef};
+use pkcs8::der::{Decode as _, Encode as _, Reader as _, SliceReader};
 use pkcs8::pkcs5::pbes2::{Kdf, Parameters};
+use pkcs8::spki::AlgorithmIdentifierRef;
 use pkcs8::{EncryptedPrivateKeyInfoOwned, EncryptedPrivateKeyInfoRef};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -100,8 +102,13 @@ pub enum LockForm {
 
 impl LockedKey {
     fn from_der(der: &[u8]) -> Result<Self, SignError> {
-        let info = EncryptedPrivateKeyInfoRef::try_from(der)
-            .map_err(|error| SignError::Locked(error.to_string()))?;
+        let info =
+            EncryptedPrivateKeyInfoRef::try_from(der).map_err(
+                |error| match has_the_shape_of_a_lock(der) {
+                    true => SignError::OldLock,
+                    false => SignError::Locked(error.to_string()),
+                },
+            )?;
         let Some(parameters) = info.encryption_algorithm.pbes2() else {
             return Err(SignError::OldLock);
         };
@@ -201,6 +208,19 @@ impl LockedKey {
     }
 }
 
+/// EncryptedPrivateKeyInfo is an algorithm and an OCTET STRING (RFC 5958 §3),
+/// whatever the algorithm.
+fn has_the_shape_of_a_lock(der: &[u8]) -> bool {
+    let shape = SliceReader::new(der).and_then(|mut reader| {
+        reader.sequence(|inside| {
+            AlgorithmIdentifierRef::decode(inside)?;
+            <&OctetStringRef>::decode(inside)
+        })?;
+        reader.finish()
+    });
+    shape.is_ok()
+}
+
 /// PrivateKeyInfo is a SEQUENCE that is as long as the document and begins with
 /// a small INTEGER (RFC 5958 §2).
 fn looks_like_pkcs8(der: &[u8]) -> bool {
@@ -240,7 +260,7 @@ fn lock_pkcs8(pkcs8: &[u8], password: &[u8]) -> Result<Vec<u8>, SignError> {
         .map_err(|error| failed(&error))?;
     EncryptedPrivateKeyInfoOwned {
         encryption_algorithm: parameters.into(),
-        encrypted_data: pkcs8::der::asn1::OctetString::new(data).map_err(|error| failed(&error))?,
+        encrypted_data: OctetString::new(data).map_err(|error| failed(&error))?,
     }
     .to_der()
     .map_err(|error| failed(&error))

@@ -88,7 +88,7 @@ fn a_file_that_wants_too_much_work_is_refused_before_any_is_done() {
     for parameters in [slow, large] {
         let info = EncryptedPrivateKeyInfoOwned {
             encryption_algorithm: parameters.into(),
-            encrypted_data: pkcs8::der::asn1::OctetString::new(key.as_pkcs8()).unwrap(),
+            encrypted_data: OctetString::new(key.as_pkcs8()).unwrap(),
         };
         assert!(matches!(
             refused(&info.to_der().unwrap()),

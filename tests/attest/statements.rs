@@ -351,6 +351,7 @@ fn nothing_is_written_when_something_is_missing_or_in_the_way() {
     let before = files(&folder);
     for arguments in [
         &["x", "missing"][..],
+        &["x", "./x"],
         &["x", "--source", "missing"],
         &["x", "y", "--source", "source", "--sbom", "missing.json"],
         &["x", "--output", "missing/o"],
