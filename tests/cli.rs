@@ -534,6 +534,12 @@ fn check_example(line: &str) {
                     .success()
             );
         }
+        fs::write(
+            scratch.join("vex.json"),
+            r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#,
+        )
+        .unwrap();
+        fs::write(scratch.join("password.txt"), "correct-horse\n").unwrap();
     } else {
         has("app.wasm.sigstore.jsonl", "hello.wasm.sigstore.jsonl");
         has("app.sigstore.json", "hello.wasm.sigstore.jsonl");

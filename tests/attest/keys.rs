@@ -268,3 +268,65 @@ fn a_command_signs_and_what_it_answers_is_checked() {
     let (code, _) = run(&folder, &["attest", "artifact", "--force"], None);
     assert_eq!(code, Some(2));
 }
+
+/// The signer gives up half-way: no bundle of the first statement is left behind.
+#[test]
+fn what_is_not_all_signed_is_not_written() {
+    let folder = folder("half");
+    fs::write(folder.join("artifact"), "x").unwrap();
+    fs::write(
+        folder.join("bom.json"),
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#,
+    )
+    .unwrap();
+    for file in ["p256.key", "p256.pub"] {
+        fs::copy(testdata(file), folder.join(file)).unwrap();
+    }
+    if judge("openssl", &["version"], &folder).is_none() {
+        return;
+    }
+    let once = "if [ -e signed ]; then exit 7; fi; touch signed; \
+                openssl dgst -sha256 -sign p256.key";
+    let arguments = [
+        "attest",
+        "artifact",
+        "--sbom",
+        "bom.json",
+        "--sign-with",
+        once,
+        "--public-key",
+        "p256.pub",
+    ];
+    let (code, text) = run(&folder, &arguments, None);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("failed with status 7"), "{text}");
+    assert!(folder.join("signed").exists(), "the first one was signed");
+    let mut left: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    left.sort();
+    let wanted = ["artifact", "bom.json", "p256.key", "p256.pub", "signed"];
+    assert_eq!(left, wanted);
+}
+
+proptest::proptest! {
+    /// Damaged key files are errors, never panics, and cost nothing.
+    #[test]
+    fn damaged_key_files_are_read_without_harm(
+        file in proptest::sample::select(vec![
+            "cosign.key", "openssl-p256-pbkdf2.der", "openssl-p256-scrypt.key",
+            "openssl-ed25519-pbkdf2.key",
+        ]),
+        at in proptest::prelude::any::<proptest::sample::Index>(),
+        byte in proptest::prelude::any::<u8>(),
+        end in proptest::prelude::any::<proptest::sample::Index>(),
+    ) {
+        let mut bytes = fs::read(testdata("locked").join(file)).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = KeyFile::parse(&bytes);
+        bytes.truncate(end.index(bytes.len()));
+        let _ = KeyFile::parse(&bytes);
+    }
+}
