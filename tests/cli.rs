@@ -506,6 +506,8 @@ fn check_example(line: &str) {
     has("policies/release.toml", "mine.toml");
     has("nats.conf", "lonely.wasm");
     fs::write(scratch.path().join("Cargo.lock"), CARGO_LOCK).unwrap();
+    fs::write(scratch.path().join("vex.json"), "{}").unwrap();
+    fs::write(scratch.path().join("password.txt"), "correct-horse").unwrap();
     if line.starts_with("key generate") {
         fs::remove_file(scratch.path().join("prov.key")).unwrap();
         fs::remove_file(scratch.path().join("prov.pub")).unwrap();
@@ -534,12 +536,6 @@ fn check_example(line: &str) {
                     .success()
             );
         }
-        fs::write(
-            scratch.join("vex.json"),
-            r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#,
-        )
-        .unwrap();
-        fs::write(scratch.join("password.txt"), "correct-horse\n").unwrap();
     } else {
         has("app.wasm.sigstore.jsonl", "hello.wasm.sigstore.jsonl");
         has("app.sigstore.json", "hello.wasm.sigstore.jsonl");

@@ -181,7 +181,7 @@ fn a_root_that_the_caller_knows_is_made_of_the_products() {
         .iter()
         .find(|each| each.reference == artifact);
     let product = inventory.products().next().unwrap();
-    assert_eq!(edge.unwrap().depends_on, [product.clone()]);
+    assert_eq!(edge.unwrap().depends_on, std::slice::from_ref(product));
     let stranger = Settings {
         root: Some(Ref::artifact(&Digest::sha256(b"other"))),
         ..settings
