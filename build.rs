@@ -35,9 +35,16 @@ mod key;
 #[path = "src/provenance/mod.rs"]
 #[allow(dead_code, unreachable_pub, unused_imports)]
 mod provenance;
-#[path = "src/sign/mod.rs"]
-#[allow(dead_code, unreachable_pub, unused_imports)]
-mod sign;
+#[path = "src/sign"]
+#[allow(dead_code, unreachable_pub)]
+mod sign {
+    mod envelope;
+    mod error;
+    mod key;
+
+    pub use error::SignError;
+    pub use key::{KeyKind, PrivateKey};
+}
 #[path = "src/statement/mod.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod statement;
@@ -164,10 +171,11 @@ fn build(out: &Path) -> Result<Embedded> {
         parameters,
         tools,
         dependencies,
-        finished_on: None,
+        ..LocalBuild::default()
     };
     let artifact = Artifact::from_bytes("nats.wasm", module);
-    let statement = provenance::statement(&artifact, &build.provenance());
+    let statement =
+        provenance::statement(vec![ResourceDescriptor::of(&artifact)], &build.provenance());
     let key = PrivateKey::generate(KeyKind::EcdsaP256)?;
     Ok(Embedded {
         bundle: key.sign(&statement)?,

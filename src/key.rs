@@ -43,9 +43,9 @@ impl PublicKey {
         Digest::sha256(self.spki.as_bytes())
     }
 
-    /// The PEM form.
+    /// The PEM form, with the line ends that OpenSSL and cosign write.
     pub fn to_pem(&self) -> String {
-        self.spki.to_pem()
+        self.spki.to_pem().replace("\r\n", "\n")
     }
 
     /// The DER form.

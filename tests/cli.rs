@@ -554,6 +554,8 @@ fn check_example(line: &str) {
         let from = testdata("sbom/import").join(from);
         fs::copy(from, scratch.path().join(name)).unwrap();
     }
+    fs::write(scratch.path().join("vex.json"), "{}").unwrap();
+    fs::write(scratch.path().join("password.txt"), "correct-horse").unwrap();
     if line.starts_with("key generate") {
         fs::remove_file(scratch.path().join("prov.key")).unwrap();
         fs::remove_file(scratch.path().join("prov.pub")).unwrap();

@@ -18,12 +18,13 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("launch", &["artifact", "bundle", "key", "policy"]),
     ("provenance", &["artifact", "statement"]),
     ("sbom", &["artifact", "bundle", "json", "statement"]),
-    ("sign", &["key", "statement"]),
+    ("sign", &["json", "key", "statement"]),
     (
         "cli",
         &[
             "artifact",
             "bundle",
+            "json",
             "key",
             "launch",
             "policy",

@@ -19,6 +19,7 @@ mod gate;
 mod key;
 #[cfg(feature = "launch")]
 mod launcher;
+mod password;
 mod policy;
 mod policy_file;
 mod resolve;
@@ -26,6 +27,7 @@ mod resolve;
 mod run;
 mod sbom;
 mod sbom_output;
+mod signer;
 mod ui;
 mod verify;
 
@@ -107,7 +109,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "launch")]
         Command::Run(args) => run::run(args),
         Command::Verify(args) => verify::run(args),
-        Command::Attest(args) => attest::run(args),
+        Command::Attest(args) => attest::run(args, cli.verbose > 0),
         Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
         Command::Diff(args) => diff::run(args, cli.verbose > 0),
         Command::Policy(args) => policy::run(args),

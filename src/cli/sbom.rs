@@ -242,7 +242,7 @@ pub(super) fn caches() -> Caches {
 }
 
 /// `SOURCE_DATE_EPOCH`, else the time of the commit: never the clock.
-fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
+pub(super) fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
     if let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") {
         return text.parse().map(Some).map_err(|_| {
             Failure::cant_say("`SOURCE_DATE_EPOCH` is no number of seconds").with("seen", text)

@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use super::git::Source;
 use crate::statement::ResourceDescriptor;
 use crate::statement::slsa::{
-    BuildDefinition, BuildMetadata, Builder, LOCAL_BUILD_TYPE, LOCAL_BUILDER, Provenance,
-    RunDetails,
+    BuildDefinition, BuildMetadata, LOCAL_BUILD_TYPE, LOCAL_BUILDER, Provenance, RunDetails,
 };
 
 /// What is known of a local build. Everything is optional.
@@ -27,6 +26,8 @@ pub struct LocalBuild {
     pub tools: Map<String, Value>,
     /// What went in besides the source.
     pub dependencies: Vec<ResourceDescriptor>,
+    /// What else came out, such as a bill of materials.
+    pub byproducts: Vec<ResourceDescriptor>,
     /// When it was finished (RFC 3339), where that is known for sure.
     pub finished_on: Option<String>,
 }
@@ -57,8 +58,6 @@ impl LocalBuild {
             external.insert("command".to_owned(), json!(self.command));
         }
         dependencies.extend(self.dependencies.iter().cloned());
-        let mut version = Map::new();
-        version.insert("prov".to_owned(), env!("CARGO_PKG_VERSION").into());
         Provenance {
             build_definition: BuildDefinition {
                 build_type: LOCAL_BUILD_TYPE.to_owned(),
@@ -67,15 +66,12 @@ impl LocalBuild {
                 resolved_dependencies: dependencies,
             },
             run_details: RunDetails {
-                builder: Builder {
-                    id: LOCAL_BUILDER.to_owned(),
-                    version,
-                },
+                builder: super::builder(LOCAL_BUILDER.to_owned()),
                 metadata: self.finished_on.clone().map(|finished_on| BuildMetadata {
                     finished_on: Some(finished_on),
                     ..BuildMetadata::default()
                 }),
-                byproducts: Vec::new(),
+                byproducts: self.byproducts.clone(),
             },
         }
     }
@@ -89,8 +85,8 @@ mod tests {
 
     #[test]
     fn claims_nothing_that_it_was_not_told() {
-        let artifact = Artifact::from_bytes("abc", b"abc".to_vec());
-        let statement = provenance::statement(&artifact, &LocalBuild::default().provenance());
+        let subject = ResourceDescriptor::of(&Artifact::from_bytes("abc", b"abc".to_vec()));
+        let statement = provenance::statement(vec![subject], &LocalBuild::default().provenance());
         assert_eq!(
             statement.predicate,
             json!({

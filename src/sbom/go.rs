@@ -14,6 +14,7 @@ use super::SbomError;
 use super::component::{Component, Kind, Organization, ReferenceKind};
 use super::embeds;
 use super::evidence::{Occurrence, Technique};
+use super::folder::Folder;
 use super::go_mod::{self, GoMod, Replace};
 use super::inventory::{Inventory, Relation};
 use super::license::LicenseChoice;
@@ -325,6 +326,9 @@ impl Build {
                 component.property("prov:go:h1", sum);
             }
             supply(name, version, &mut component);
+            if let Some(cache) = tree.caches().modules() {
+                conclude_licenses(cache, name, version, &mut component);
+            }
         }
         inventory.add(component)
     }
@@ -404,15 +408,19 @@ pub(super) fn supply(path: &str, version: &str, component: &mut Component) {
     let Some(zip) = cached(path, version, "zip") else {
         return;
     };
-    if let (Some(cache), Some(folder)) = (cache, unpacked(path, version)) {
-        let names = cache.list(&folder, license_text::is_license);
-        license_text::conclude(cache, &names, component);
-    }
     let url = zip.trim_start_matches("cache/download/");
     component.reference(
         ReferenceKind::Distribution,
         format!("https://proxy.golang.org/{url}"),
     );
+}
+
+/// Recognises a module's licences by their texts in the module cache.
+fn conclude_licenses(cache: &Folder, path: &str, version: &str, component: &mut Component) {
+    if let Some(folder) = unpacked(path, version) {
+        let names = cache.list(&folder, license_text::is_license);
+        license_text::conclude(cache, &names, component);
+    }
 }
 
 /// Where the module cache keeps a file of a module.

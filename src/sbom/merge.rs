@@ -27,6 +27,9 @@ const MAX_NESTING: usize = 16;
 /// What the caller knows and no collector can.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
+    /// What the document is about, when the caller knows it: a component of the
+    /// inventory. The products are what it was made of.
+    pub root: Option<Ref>,
     /// The name of the whole, used when there is not exactly one product.
     pub name: String,
     /// Its version.
@@ -117,9 +120,15 @@ impl Bom {
     }
 }
 
-/// The one product, or a component that stands for all of them.
+/// What the caller says, the one product, or a component that stands for all of them.
 fn root(inventory: &mut Inventory, settings: &Settings) -> Result<Ref, SbomError> {
     let products = heads(inventory);
+    if let Some(root) = &settings.root {
+        for product in &products {
+            inventory.relate(root, Relation::Normal, product)?;
+        }
+        return Ok(root.clone());
+    }
     match products.as_slice() {
         [only] => Ok(only.clone()),
         _ => {

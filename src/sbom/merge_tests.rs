@@ -14,6 +14,7 @@ fn package(name: &str) -> Component {
 
 fn settings() -> Settings {
     Settings {
+        root: None,
         name: "whole".into(),
         version: Some("2.0.0".into()),
         timestamp: Some(1_700_000_000),
@@ -154,6 +155,41 @@ fn parts_are_nested_in_their_only_container() {
     let wasm = &bom.components[4];
     assert_eq!(names(&wasm.components), ["one"]);
     assert_eq!(names(&wasm.components[0].components), ["inner"]);
+}
+
+#[test]
+fn a_root_that_the_caller_knows_is_made_of_the_products() {
+    let mut inventory = inventory(&[("product", Relation::Normal, "a")]);
+    let artifact = inventory
+        .add(Component::file("app", &Digest::sha256(b"app")))
+        .unwrap();
+    let settings = Settings {
+        root: Some(artifact.clone()),
+        ..settings()
+    };
+    let bom = document(inventory.clone(), &settings).unwrap().bom;
+    let root = bom.metadata.component.unwrap();
+    assert_eq!(root.bom_ref, Some(artifact.clone()));
+    let names: Vec<_> = bom
+        .components
+        .iter()
+        .map(|each| each.name.as_str())
+        .collect();
+    assert_eq!(names, ["a", "product"]);
+    let edge = bom
+        .dependencies
+        .iter()
+        .find(|each| each.reference == artifact);
+    let product = inventory.products().next().unwrap();
+    assert_eq!(edge.unwrap().depends_on, std::slice::from_ref(product));
+    let stranger = Settings {
+        root: Some(Ref::artifact(&Digest::sha256(b"other"))),
+        ..settings
+    };
+    assert!(matches!(
+        document(inventory, &stranger),
+        Err(SbomError::Dangling(_))
+    ));
 }
 
 #[test]

@@ -7,16 +7,13 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use pem_rfc7468::LineEnding;
-use sigstore_bundle::{BundleV03, VerificationMaterialV03};
-use sigstore_types::bundle::SignatureContent;
-use sigstore_types::{DsseEnvelope, DsseSignature, KeyId, PayloadBytes, SignatureBytes};
 use zeroize::Zeroizing;
 
-use crate::key::{KeyError, PublicKey};
-use crate::statement::{PAYLOAD_TYPE, Statement, StatementError};
+use super::SignError;
+use super::envelope::{self, Unsigned};
+use crate::key::PublicKey;
+use crate::statement::Statement;
 
 /// The largest private key file that is read, in bytes.
 pub const MAX_PRIVATE_KEY: u64 = 64 << 10;
@@ -65,15 +62,6 @@ impl PrivateKey {
     pub fn from_pem(pem: &[u8]) -> Result<Self, SignError> {
         let text = String::from_utf8_lossy(pem);
         for (label, kind) in [
-            (
-                "ENCRYPTED SIGSTORE PRIVATE KEY",
-                "a cosign key with a password",
-            ),
-            (
-                "ENCRYPTED COSIGN PRIVATE KEY",
-                "a cosign key with a password",
-            ),
-            ("ENCRYPTED PRIVATE KEY", "a PKCS#8 key with a password"),
             ("EC PRIVATE KEY", "a SEC 1 key"),
             ("RSA PRIVATE KEY", "a PKCS#1 key"),
             ("PUBLIC KEY", "a public key"),
@@ -88,6 +76,11 @@ impl PrivateKey {
             return Err(SignError::Pem(format!("the label is `{label}`")));
         }
         Self::from_pkcs8(der.into())
+    }
+
+    /// Reads the DER form of the same.
+    pub fn from_der(der: &[u8]) -> Result<Self, SignError> {
+        Self::from_pkcs8(der.to_vec().into())
     }
 
     fn from_pkcs8(pkcs8: Pkcs8) -> Result<Self, SignError> {
@@ -105,6 +98,12 @@ impl PrivateKey {
             .map_err(|error| SignError::Pem(error.to_string()))
     }
 
+    /// The PKCS#8 document.
+    #[allow(dead_code)] // build.rs locks no keys
+    pub(super) fn as_pkcs8(&self) -> &[u8] {
+        &self.pkcs8
+    }
+
     /// The public half.
     pub fn public(&self) -> Result<PublicKey, SignError> {
         let spki: PublicKeyX509Der<'_> = match &self.pair {
@@ -116,25 +115,11 @@ impl PrivateKey {
     }
 
     /// Signs `statement`; the bundle is compact JSON without a line end.
-    ///
-    /// The hint is the Base64 SHA-256 of the public key, as cosign writes it,
-    /// and the envelope's `keyid` stays empty: cosign matches neither otherwise.
     pub fn sign(&self, statement: &Statement) -> Result<String, SignError> {
-        let payload = statement.to_bytes()?;
-        let signature = self.sign_bytes(&sigstore_types::dsse::pae(PAYLOAD_TYPE, &payload))?;
-        let envelope = DsseEnvelope::new(
-            PAYLOAD_TYPE,
-            PayloadBytes::new(payload),
-            DsseSignature::new(SignatureBytes::new(signature), KeyId::default()),
-        );
-        let hint = BASE64.encode(self.public()?.id().as_bytes());
-        BundleV03::new(
-            VerificationMaterialV03::PublicKey { hint },
-            SignatureContent::DsseEnvelope(envelope),
-        )
-        .into_bundle()
-        .to_json()
-        .map_err(|error| SignError::Bundle(error.to_string()))
+        let unsigned = Unsigned::new(statement)?;
+        let signature = self.sign_bytes(&unsigned.message())?;
+        let material = envelope::key_hint(&self.public()?);
+        envelope::bundle(material, unsigned.signed(signature))
     }
 
     fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
@@ -154,38 +139,12 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// Why nothing was signed.
-#[derive(Debug, thiserror::Error)]
-pub enum SignError {
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
-    Random,
-    /// A key of a kind that can't be read.
-    #[error("this is {kind}, wanted an unencrypted PKCS#8 private key")]
-    OtherKey {
-        /// What it is.
-        kind: &'static str,
-    },
-    /// Not a private key.
-    #[error("not a PKCS#8 private key in PEM form: {0}")]
-    Pem(String),
-    /// The public half can't be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The statement can't be written.
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// PKCS#8 with an algorithm or a curve that prov does not sign with.
-    #[error("not a usable ECDSA P-256 or Ed25519 key")]
-    Unsupported,
-    /// The bundle can't be written.
-    #[error("cannot write the bundle: {0}")]
-    Bundle(String),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+
     use crate::artifact::Artifact;
     use crate::bundle::{Bundle, Evidence};
     use crate::statement::{ResourceDescriptor, SLSA_PROVENANCE_V1};
@@ -297,9 +256,12 @@ mod tests {
         let again = PrivateKey::from_pem(key.to_pem().unwrap().as_bytes()).unwrap();
         assert_eq!(key.public().unwrap(), again.public().unwrap());
         let public = key.public().unwrap().to_pem();
+        assert!(
+            public.starts_with("-----BEGIN PUBLIC KEY-----\n"),
+            "{public}"
+        );
         for (pem, why) in [
             (public.as_str(), "a public key"),
-            ("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n", "cosign"),
             ("-----BEGIN EC PRIVATE KEY-----\n", "SEC 1"),
             ("hello", "PEM"),
             ("", "PEM"),

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::artifact::{Algorithm, Artifact, Digest};
 use crate::json::{self, JsonError};
 
+pub mod predicate;
 pub mod slsa;
 
 /// `_type` of a v1 statement.
@@ -79,16 +80,19 @@ pub struct ResourceDescriptor {
 impl ResourceDescriptor {
     /// The descriptor of `artifact` as a subject.
     pub fn of(artifact: &Artifact) -> Self {
-        let mut digest = BTreeMap::new();
-        for each in [Some(artifact.sha256()), artifact.sha512()]
-            .into_iter()
-            .flatten()
-        {
-            digest.insert(each.algorithm().name().to_owned(), each.hex());
-        }
+        let digests = [Some(artifact.sha256()), artifact.sha512()];
+        Self::named(artifact.name(), digests.into_iter().flatten())
+    }
+
+    /// The descriptor of something that only its digests are known of.
+    pub fn named<'a>(
+        name: impl Into<String>,
+        digests: impl IntoIterator<Item = &'a Digest>,
+    ) -> Self {
+        let entry = |digest: &Digest| (digest.algorithm().name().to_owned(), digest.hex());
         Self {
-            name: Some(artifact.name().to_owned()),
-            digest,
+            name: Some(name.into()),
+            digest: digests.into_iter().map(entry).collect(),
             ..Self::default()
         }
     }

@@ -16,6 +16,8 @@ pub const LOCAL_BUILDER: &str =
 /// `buildType` of [`LOCAL_BUILDER`].
 pub const LOCAL_BUILD_TYPE: &str =
     "https://github.com/wasmCloud/prov/blob/main/docs/buildtypes/local-v1.md";
+/// `buildType` of a run of GitHub Actions, as GitHub's own attestations have it.
+pub const GITHUB_BUILD_TYPE: &str = "https://actions.github.io/buildtypes/workflow/v1";
 
 /// How the subjects were made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

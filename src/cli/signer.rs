@@ -1,0 +1,55 @@
+//! Who signs: the options that choose a [`Signer`].
+
+use std::path::PathBuf;
+
+use crate::key::{MAX_KEY, PublicKey};
+use crate::sign::{CommandSigner, Signer};
+
+use super::error::{Failure, reasons};
+use super::password::PasswordArgs;
+use super::{files, key};
+
+/// Who signs.
+#[derive(clap::Args)]
+pub(super) struct SignerArgs {
+    /// The private key to sign with: PKCS#8 or cosign's form, with or without a
+    /// password
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "sign_with",
+        conflicts_with = "sign_with"
+    )]
+    key: Option<PathBuf>,
+
+    #[command(flatten)]
+    password: PasswordArgs,
+
+    /// A command that signs: it gets the bytes on stdin and writes the signature
+    /// to stdout
+    #[arg(long, value_name = "COMMAND", requires = "public_key")]
+    sign_with: Option<String>,
+
+    /// The public key that the command signs with
+    #[arg(long, value_name = "FILE", requires = "sign_with")]
+    public_key: Option<PathBuf>,
+}
+
+impl SignerArgs {
+    /// Makes the signer ready; a key is unlocked here.
+    pub(super) fn signer(&self) -> Result<Box<dyn Signer>, Failure> {
+        match (&self.key, &self.sign_with, &self.public_key) {
+            (Some(key), _, _) => Ok(Box::new(key::read_private(key, &self.password)?)),
+            (None, Some(command), Some(file)) => {
+                let text = files::read_text(file, MAX_KEY, "public key")?;
+                let public = PublicKey::from_pem(&text).map_err(|error| {
+                    Failure::cant_say(format!("`{}` is not a usable public key", file.display()))
+                        .with("reason", reasons(&error))
+                })?;
+                Ok(Box::new(CommandSigner::new(command.as_str(), public)))
+            }
+            _ => Err(Failure::cant_say("nobody is named to sign")
+                .hint("`--key FILE` names a private key")),
+        }
+    }
+}
