@@ -17,6 +17,7 @@ mod error;
 mod files;
 mod gate;
 mod key;
+mod keyless;
 #[cfg(feature = "launch")]
 mod launcher;
 mod password;

@@ -6,6 +6,7 @@ use crate::key::{MAX_KEY, PublicKey};
 use crate::sign::{CommandSigner, Signer};
 
 use super::error::{Failure, reasons};
+use super::keyless::KeylessArgs;
 use super::password::PasswordArgs;
 use super::{files, key};
 
@@ -13,13 +14,8 @@ use super::{files, key};
 #[derive(clap::Args)]
 pub(super) struct SignerArgs {
     /// The private key to sign with: PKCS#8 or cosign's form, with or without a
-    /// password
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "sign_with",
-        conflicts_with = "sign_with"
-    )]
+    /// password [default: none; an identity signs]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sign_with", "keyless"])]
     key: Option<PathBuf>,
 
     #[command(flatten)]
@@ -27,16 +23,24 @@ pub(super) struct SignerArgs {
 
     /// A command that signs: it gets the bytes on stdin and writes the signature
     /// to stdout
-    #[arg(long, value_name = "COMMAND", requires = "public_key")]
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "public_key",
+        conflicts_with = "keyless"
+    )]
     sign_with: Option<String>,
 
     /// The public key that the command signs with
     #[arg(long, value_name = "FILE", requires = "sign_with")]
     public_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    keyless: KeylessArgs,
 }
 
 impl SignerArgs {
-    /// Makes the signer ready; a key is unlocked here.
+    /// Makes the signer ready: a key is unlocked, an identity token fetched.
     pub(super) fn signer(&self) -> Result<Box<dyn Signer>, Failure> {
         match (&self.key, &self.sign_with, &self.public_key) {
             (Some(key), _, _) => Ok(Box::new(key::read_private(key, &self.password)?)),
@@ -48,8 +52,7 @@ impl SignerArgs {
                 })?;
                 Ok(Box::new(CommandSigner::new(command.as_str(), public)))
             }
-            _ => Err(Failure::cant_say("nobody is named to sign")
-                .hint("`--key FILE` names a private key")),
+            _ => Ok(Box::new(self.keyless.signer()?)),
         }
     }
 }

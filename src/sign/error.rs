@@ -62,6 +62,9 @@ pub enum SignError {
     /// The bundle can't be written.
     #[error("cannot write the bundle: {0}")]
     Bundle(String),
+    /// A certificate, a log entry or a timestamp could not be had.
+    #[error(transparent)]
+    Keyless(Box<dyn std::error::Error + Send + Sync>),
 }
 
 fn status(code: Option<i32>) -> String {

@@ -122,7 +122,7 @@ impl PrivateKey {
         envelope::bundle(material, unsigned.signed(signature))
     }
 
-    fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         match &self.pair {
             Pair::EcdsaP256(pair) => pair
                 .sign(&SystemRandom::new(), message)

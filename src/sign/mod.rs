@@ -1,7 +1,8 @@
 //! Signing statements into Sigstore bundles.
 //!
 //! A [`Signer`] takes the statements of one run and gives a bundle v0.3 with one
-//! DSSE envelope for each of them. [`PrivateKey`] is one, [`CommandSigner`] another.
+//! DSSE envelope for each of them. [`PrivateKey`] is one, [`CommandSigner`] and
+//! [`keyless::Keyless`] are others.
 
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ mod command;
 mod envelope;
 mod error;
 mod key;
+pub mod keyless;
 mod locked;
 mod secretbox;
 

@@ -27,7 +27,9 @@ pub fn prov() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prov"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("PROV_") || text.starts_with("GITHUB_") || text == "CI" {
+        let place = ["PROV_", "GITHUB_", "ACTIONS_", "SIGSTORE_"];
+        let service = ["CI", "GITLAB_CI", "BUILDKITE", "CIRCLECI"];
+        if place.iter().any(|place| text.starts_with(place)) || service.contains(&&*text) {
             command.env_remove(name);
         }
     }

@@ -33,13 +33,14 @@ use subject::Subject;
 ///
 /// Writes SLSA provenance, and with --source or --sbom a bill of materials, as
 /// Sigstore bundles beside the artifact, one a line, all signed by the same
-/// signer. What is not known is left out. In GitHub Actions the run tells how it
-/// built; elsewhere it is a local build, SLSA Build L1. Several artifacts are
-/// subjects of one provenance statement, and each gets its own bill of materials.
+/// signer: a key, or whoever an identity token names. What is not known is left
+/// out. In GitHub Actions the run tells how it built; elsewhere it is a local
+/// build, SLSA Build L1. Several artifacts are subjects of one provenance
+/// statement, and each gets its own bill of materials.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  prov attest app.wasm --key prov.key
+  prov attest app.wasm
   prov attest app.wasm --key prov.key --source . --command 'cargo build --release'
   prov attest app.wasm --key prov.key --predicate vex.json --type openvex
 
