@@ -109,7 +109,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         ui::say(&format!("source  {}{state}", source.commit));
     }
     ui::say(&format!("bundle  {}", output.display()));
-    ui::data(&format!("{}\n", artifact.sha256()));
+    ui::data(&format!("{}\n", artifact.digest()));
     Ok(Exit::Yes)
 }
 

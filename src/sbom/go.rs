@@ -330,7 +330,7 @@ pub(super) fn supply(cache: Option<&Folder>, path: &str, version: &str, componen
         && let Ok(artifact) = Artifact::from_reader(path, file.take(MAX_ZIP), true)
         && artifact.size() < MAX_ZIP
     {
-        let digests = artifact.sha512().into_iter().chain([artifact.sha256()]);
+        let digests = artifact.sha512().into_iter().chain(artifact.sha256());
         component.hashes.extend(digests.map(Hash::from));
     }
     let url = zip.trim_start_matches("cache/download/");

@@ -80,10 +80,7 @@ impl ResourceDescriptor {
     /// The descriptor of `artifact` as a subject.
     pub fn of(artifact: &Artifact) -> Self {
         let mut digest = BTreeMap::new();
-        for each in [Some(artifact.sha256()), artifact.sha512()]
-            .into_iter()
-            .flatten()
-        {
+        for each in artifact.digests() {
             digest.insert(each.algorithm().name().to_owned(), each.hex());
         }
         Self {
@@ -97,10 +94,7 @@ impl ResourceDescriptor {
     /// that can be compared differs.
     pub fn names(&self, artifact: &Artifact) -> bool {
         let mut matched = false;
-        for have in [Some(artifact.sha256()), artifact.sha512()]
-            .into_iter()
-            .flatten()
-        {
+        for have in artifact.digests() {
             match self.digest.get(have.algorithm().name()) {
                 Some(hex) if *hex == have.hex() => matched = true,
                 Some(_) => return false,
