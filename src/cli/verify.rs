@@ -20,7 +20,7 @@ Examples:
   prov verify app.wasm --key prov.pub --insecure-ignore-tlog
   prov verify app.wasm --bundle app.sigstore.json --policy release.toml
   prov verify app.wasm --policy release.toml --format json
-  prov verify sha256:$(sha256sum <app.wasm | cut -c-64) --bundle app.sigstore.json --policy release.toml
+  prov verify sha256:$(sha256sum <app.wasm | cut -c-64) --bundle app.json --policy release.toml
 
 Exit codes: 0 yes, 1 no, 2 can't say")]
 pub(super) struct Args {
