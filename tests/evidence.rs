@@ -24,7 +24,7 @@ use prov::bundle::{Bundle, Content, Evidence, MAX_BUNDLE};
 use prov::key::PublicKey;
 use prov::statement::{ResourceDescriptor, Statement};
 use prov::verify::{self, Signer, Transparency, Trust, TrustedKey, VerifyError};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sigstore_crypto::KeyPair;
 
 #[path = "evidence/made/mod.rs"]
@@ -243,7 +243,7 @@ fn a_signature_over_bytes_is_over_those_bytes() {
         Trust::keys(vec![TrustedKey { key, transparency }])
     };
     let bundle = |signature: String| {
-        let bundle = serde_json::json!({
+        let bundle = json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
             "verificationMaterial": {"publicKey": {"hint": ""}},
             "messageSignature": {"signature": signature},
@@ -287,6 +287,12 @@ fn real_files() -> Vec<Vec<u8>> {
         .map(|(_, bytes)| Case::parse(bytes).bundle)
         .filter(|bundle| bundle.len() < 20_000)
         .collect()
+}
+
+/// Log entries that a parser takes.
+fn real_entries() -> Value {
+    let attestation: Value = serde_json::from_slice(&read("bundles/instance/pep740.json")).unwrap();
+    attestation["verification_material"]["transparency_entries"].clone()
 }
 
 /// Any JSON that can be written.
@@ -350,6 +356,33 @@ proptest! {
         for bundle in Bundle::parse_all(&bundle).unwrap_or_default() {
             let artifact = Artifact::from_bytes("mod.wasm", Vec::new());
             let evidence = Evidence { origin: "damaged".into(), bundle };
+            prop_assert!(verify::statement(&artifact, &evidence, &Trust::default()).is_err());
+            prop_assert!(verify::signature(&artifact, &evidence, &Trust::default()).is_err());
+        }
+    }
+
+    /// Whatever stands in a PEP 740 object or an API's answer, it proves nothing to
+    /// those who trust nobody.
+    #[test]
+    fn nothing_handed_out_is_believed(
+        form in 0..3usize,
+        certificate in "[A-Za-z0-9+/=]{0,40}",
+        statement in "[A-Za-z0-9+/=]{0,40}",
+        entries in prop_oneof![json(), Just(real_entries())],
+    ) {
+        let attestation = json!({
+            "version": 1,
+            "verification_material": {"certificate": certificate, "transparency_entries": entries},
+            "envelope": {"statement": statement, "signature": certificate},
+        });
+        let document = match form {
+            0 => attestation,
+            1 => json!({"version": 1, "attestation_bundles": [{"attestations": [attestation]}]}),
+            _ => json!({"attestations": [{"bundle": entries}]}),
+        };
+        for bundle in Bundle::parse_all(document.to_string().as_bytes()).unwrap_or_default() {
+            let artifact = Artifact::from_bytes("artifact", Vec::new());
+            let evidence = Evidence { origin: "handed out".into(), bundle };
             prop_assert!(verify::statement(&artifact, &evidence, &Trust::default()).is_err());
             prop_assert!(verify::signature(&artifact, &evidence, &Trust::default()).is_err());
         }

@@ -8,15 +8,17 @@ use prov::bundle::{Bundle, Evidence};
 use prov::verify::{self, Trust};
 use serde_json::{Value, json};
 
-fuzz_target!(|parts: (u8, &str, &str, &str, &str)| {
-    let (kind, certificate, entries, statement, signature) = parts;
-    let entries: Value = serde_json::from_str(entries).unwrap_or_default();
+fuzz_target!(|bytes: &[u8]| {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let mut next = || String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let (kind, certificate, statement, signature) = (next(), next(), next(), next());
+    let entries: Value = serde_json::from_str(&next()).unwrap_or_default();
     let attestation = json!({
         "version": 1,
         "verification_material": {"certificate": certificate, "transparency_entries": entries},
         "envelope": {"statement": statement, "signature": signature},
     });
-    let document = match kind % 3 {
+    let document = match kind.len() % 3 {
         0 => attestation,
         1 => json!({"version": 1, "attestation_bundles": [{"attestations": [attestation]}]}),
         _ => json!({"attestations": [{"bundle": entries}]}),

@@ -73,7 +73,8 @@ impl<T> Verified<T> {
         &self.signer
     }
 
-    /// True when a trusted transparency log vouches for the signature.
+    /// True when a trusted transparency log vouches for the signature, and another
+    /// one for its certificate, if it has one.
     pub fn logged(&self) -> bool {
         self.logged
     }

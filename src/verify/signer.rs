@@ -129,10 +129,13 @@ fn by_certificate(digest: &Digest, bundle: &Bundle, trust: &Trust) -> Result<Gen
         .filter(|_| result.certificate_verified())
         .and_then(Certificate::from_verified)
         .ok_or(VerifyError::NoIdentity)?;
-    Ok(Genuine::new(
-        Signer::Certificate(Box::new(certificate)),
-        &result,
-    ))
+    let genuine = Genuine::new(Signer::Certificate(Box::new(certificate)), &result);
+    // Whoever demands a log demands it of the certificate too, and what one builder
+    // is spared must not spare another.
+    Ok(Genuine {
+        logged: genuine.logged && result.sct_verified(),
+        ..genuine
+    })
 }
 
 /// Runs the Sigstore client's verification procedure.

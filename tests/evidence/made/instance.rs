@@ -100,7 +100,9 @@ fn no_log() -> Made {
     .concat()
 }
 
-/// The log's promise authenticates the time, its checkpoint the entry.
+/// The log's promise authenticates the time, its checkpoint the entry. That the
+/// certificate stands in no log of its own is accepted here, so the good ones do not
+/// count as logged.
 fn rekor_1() -> Made {
     let own = head("trusted_root_rekor1");
     let entry = "/verificationMaterial/tlogEntries/0";
@@ -117,11 +119,7 @@ fn rekor_1() -> Made {
     };
     let by_own = |name, expect, bundle: String| case(name, expect, &own, bundle);
     [
-        by_own(
-            "rekor-1",
-            "verified certificate logged",
-            logged().to_string(),
-        ),
+        by_own("rekor-1", "verified certificate", logged().to_string()),
         by_own(
             "rekor-1-from-the-future",
             "refused invalid integrated time",
@@ -216,11 +214,7 @@ fn pep_740() -> Made {
     let attestation = || file("pep740");
     let material = "/verification_material";
     [
-        by_own(
-            "pep-740",
-            "verified certificate logged",
-            attestation().to_string(),
-        ),
+        by_own("pep-740", "verified certificate", attestation().to_string()),
         case(
             "pep-740-other-artifact",
             "refused the statement is about another artifact",
@@ -267,7 +261,7 @@ fn pep_740() -> Made {
         ),
         by_own(
             "pep-740-provenance",
-            "verified certificate logged",
+            "verified certificate",
             provenance(json!([attestation(), attestation()])).to_string(),
         ),
         by_own(
@@ -297,7 +291,7 @@ fn answers() -> Made {
     [
         by_own(
             "answer",
-            "verified certificate logged",
+            "verified certificate",
             json!({"attestations": [one(file("rekor1")), one(file("rekor1"))]}),
         ),
         by_own(
