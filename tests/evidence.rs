@@ -23,7 +23,7 @@ use prov::artifact::Artifact;
 use prov::bundle::{Bundle, Content, Evidence, MAX_BUNDLE};
 use prov::key::PublicKey;
 use prov::statement::{ResourceDescriptor, Statement};
-use prov::verify::{self, Signer, Transparency, Trust, TrustedKey, VerifyError};
+use prov::verify::{self, MAX_ROOTS, Signer, Transparency, Trust, TrustedKey, VerifyError};
 use serde_json::{Value, json};
 use sigstore_crypto::KeyPair;
 
@@ -279,6 +279,77 @@ fn a_signature_over_bytes_is_over_those_bytes() {
         verify::signature(&streamed, &signed, &trusted),
         Err(VerifyError::NeedsBytes)
     ));
+}
+
+/// Each bundle is vouched for by one root of several, and the reason that is told is
+/// that of its own root.
+#[test]
+fn one_root_of_several_vouches() {
+    let own = [
+        "instance/trusted_root",
+        "local-stack/trusted_root",
+        "instance/trusted_root_rekor1",
+    ];
+    let lines = own.map(|name| {
+        let root: Value = serde_json::from_slice(&read(&format!("bundles/{name}.json"))).unwrap();
+        root.to_string()
+    });
+    let trust = Trust::default()
+        .with_public_good()
+        .and_then(|trust| trust.with_root(&lines.join("\n")))
+        .unwrap()
+        .with_certificates(Transparency::NotRequired);
+    let verify = |artifact: &str, bundle: &str| {
+        let evidence = Evidence {
+            origin: bundle.into(),
+            bundle: Bundle::parse(&read(&format!("bundles/{bundle}.json"))).unwrap(),
+        };
+        let artifact = Artifact::from_bytes("a", read(&format!("bundles/{artifact}")));
+        verify::statement(&artifact, &evidence, &trust)
+    };
+    assert!(verify("artifact.txt", "instance/valid").is_ok());
+    assert!(verify("artifact.txt", "instance/rekor1").is_ok());
+    assert!(
+        verify("local-stack/mod.wasm", "local-stack/ci")
+            .unwrap()
+            .logged()
+    );
+    for (artifact, bundle, why) in [
+        (
+            "artifact.txt",
+            "instance/expired",
+            "the certificate had expired when it signed",
+        ),
+        (
+            "artifact.txt",
+            "local-stack/ci",
+            "the statement is about another artifact",
+        ),
+    ] {
+        let error = verify(artifact, bundle).unwrap_err().to_string();
+        assert!(error.contains(why), "{bundle}: {error}");
+    }
+    // None of a root's parts is taken for another's, and their number has a limit.
+    let strangers = Trust::default()
+        .with_public_good()
+        .unwrap()
+        .with_certificates(Transparency::NotRequired);
+    let evidence = Evidence {
+        origin: "a".into(),
+        bundle: Bundle::parse(&read("bundles/instance/valid.json")).unwrap(),
+    };
+    let artifact = Artifact::from_bytes("a", read("bundles/artifact.txt"));
+    assert!(verify::statement(&artifact, &evidence, &strangers).is_err());
+    assert!(
+        Trust::default()
+            .with_root(&(lines[0].clone() + "\n").repeat(MAX_ROOTS + 1))
+            .is_err()
+    );
+    assert!(
+        Trust::default()
+            .with_root(&format!("{}\n{{}}", lines[0]))
+            .is_err()
+    );
 }
 
 fn real_files() -> Vec<Vec<u8>> {

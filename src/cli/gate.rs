@@ -45,8 +45,8 @@ pub(super) struct GateArgs {
     #[arg(long, requires = "key", help_heading = "Evidence")]
     pub(super) insecure_ignore_tlog: bool,
 
-    /// The Sigstore trusted root to check certificates and logs with [default:
-    /// the public good instance, as it was when prov was built]
+    /// The Sigstore trusted root to check certificates and logs with, or one per
+    /// line [default: the public good instance, as it was when prov was built]
     #[arg(long, value_name = "FILE", help_heading = "Evidence")]
     pub(super) trusted_root: Option<PathBuf>,
 }

@@ -18,7 +18,7 @@ mod trust;
 
 pub use certificate::Certificate;
 pub use error::VerifyError;
-pub use trust::{MAX_ROOT, Transparency, Trust, TrustError, TrustedKey};
+pub use trust::{MAX_ROOT, MAX_ROOTS, Transparency, Trust, TrustError, TrustedKey};
 
 /// Something that is genuine: `verify` saw the signature and the subject.
 ///

@@ -7,6 +7,7 @@ use sigstore_types::bundle::SignatureContent;
 use sigstore_types::{ArtifactDigest, HashAlgorithm};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy};
 
+use super::trust::Root;
 use super::{Certificate, Signer, Transparency, Trust, TrustedKey, Verified, VerifyError};
 use crate::artifact::{Algorithm, Artifact, Digest};
 use crate::bundle::{Bundle, Content, Evidence, Material};
@@ -89,7 +90,7 @@ fn by_key(
     if bundle.is_unlogged() && !may_be_unlogged {
         return Err(VerifyError::NotLogged);
     }
-    if bundle.is_bare() || (trust.root.is_none() && may_be_unlogged) {
+    if bundle.is_bare() || (trust.roots.is_empty() && may_be_unlogged) {
         return Ok(Genuine {
             signer,
             logged: false,
@@ -100,19 +101,60 @@ fn by_key(
     if bundle.is_unlogged() {
         rules = rules.skip_tlog_unsafe();
     }
-    let signed = match whole_message(&trusted.key, artifact, bundle) {
-        Some(bytes) => sigstore_types::Artifact::Blob(bytes),
-        None => by_digest(digest)?,
-    };
-    let result = check(signed, digest, bundle, trust, &rules)?;
-    Ok(Genuine::new(signer, &result))
+    by_any_root(trust, |root| {
+        let signed = match whole_message(&trusted.key, artifact, bundle) {
+            Some(bytes) => sigstore_types::Artifact::Blob(bytes),
+            None => by_digest(digest)?,
+        };
+        let result = check(signed, digest, bundle, root, &rules)?;
+        Ok(Genuine::new(signer.clone(), &result))
+    })
 }
 
 fn by_certificate(digest: &Digest, bundle: &Bundle, trust: &Trust) -> Result<Genuine, VerifyError> {
-    let root = trust.root.as_ref().ok_or(VerifyError::NoRootTrusted)?;
+    let may_be_unlogged = trust.certificates == Transparency::NotRequired;
+    if !trust.roots.is_empty() && bundle.is_unlogged() && !may_be_unlogged {
+        return Err(VerifyError::NotLogged);
+    }
+    by_any_root(trust, |root| {
+        certified(digest, bundle, root, may_be_unlogged)
+    })
+}
+
+/// Genuine by one of the roots. Of several reasons why not, the one that is told is
+/// of the root that got furthest: the others are strangers to the bundle.
+fn by_any_root(
+    trust: &Trust,
+    verify: impl Fn(&Root) -> Result<Genuine, VerifyError>,
+) -> Result<Genuine, VerifyError> {
+    let step = |error: &VerifyError| match error {
+        VerifyError::NoRootTrusted => 0,
+        VerifyError::Timestamp(_) => 1,
+        VerifyError::Certificate(_) => 2,
+        VerifyError::Log(_) => 3,
+        _ => 4,
+    };
+    let mut furthest = VerifyError::NoRootTrusted;
+    for root in &trust.roots {
+        match verify(root) {
+            Ok(genuine) => return Ok(genuine),
+            Err(error) if step(&error) > step(&furthest) => furthest = error,
+            Err(_) => {}
+        }
+    }
+    Err(furthest)
+}
+
+/// Genuine by a certificate that `root` vouches for.
+fn certified(
+    digest: &Digest,
+    bundle: &Bundle,
+    root: &Root,
+    may_be_unlogged: bool,
+) -> Result<Genuine, VerifyError> {
     // Any identity: it becomes a fact here, and the policy judges it.
     let mut rules = VerificationPolicy::any_identity();
-    if trust.certificates == Transparency::NotRequired {
+    if may_be_unlogged {
         // An instance without logs, as GitHub's own: timestamps are all it has.
         if bundle.is_unlogged() {
             rules = rules.skip_tlog_unsafe();
@@ -120,10 +162,8 @@ fn by_certificate(digest: &Digest, bundle: &Bundle, trust: &Trust) -> Result<Gen
         if !root.logs_certificates {
             rules = rules.skip_sct();
         }
-    } else if bundle.is_unlogged() {
-        return Err(VerifyError::NotLogged);
     }
-    let result = check(by_digest(digest)?, digest, bundle, trust, &rules)?;
+    let result = check(by_digest(digest)?, digest, bundle, root, &rules)?;
     let certificate = result
         .certificate()
         .filter(|_| result.certificate_verified())
@@ -143,10 +183,9 @@ fn check(
     signed: sigstore_types::Artifact<'_>,
     digest: &Digest,
     bundle: &Bundle,
-    trust: &Trust,
+    root: &Root,
     rules: &impl sigstore_verify::Policy,
 ) -> Result<sigstore_verify::VerificationResult, VerifyError> {
-    let root = trust.root.as_ref().ok_or(VerifyError::NoRootTrusted)?;
     root.verifier
         .verify(signed, bundle.inner(), rules)
         .map_err(|error| VerifyError::from_client(error, digest))

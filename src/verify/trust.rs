@@ -12,6 +12,8 @@ use crate::key::PublicKey;
 /// The largest trusted root that is read, in bytes.
 pub const MAX_ROOT: u64 = 4 << 20;
 
+/// The most trusted roots that are tried.
+pub const MAX_ROOTS: usize = 16;
 /// How far a trusted authority's clock may be ahead of the verifier's.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
@@ -43,7 +45,7 @@ pub struct TrustedKey {
 #[derive(Default)]
 pub struct Trust {
     pub(super) keys: Vec<TrustedKey>,
-    pub(super) root: Option<Root>,
+    pub(super) roots: Vec<Root>,
     /// Whether a certificate's signature must be logged.
     pub(super) certificates: Transparency,
     /// No signature can be later than this.
@@ -66,14 +68,25 @@ impl Trust {
         }
     }
 
-    /// Adds a Sigstore `trusted_root.json` (protobuf-specs, `TrustedRoot`).
+    /// Adds a Sigstore `trusted_root.json` (protobuf-specs, `TrustedRoot`), or one per
+    /// line, as `gh attestation trusted-root` prints them. Evidence must be vouched for
+    /// by one of them whole: they are never mixed.
     pub fn with_root(mut self, json: &str) -> Result<Self, TrustError> {
-        let root =
-            TrustedRoot::from_json(json).map_err(|error| TrustError::Root(error.to_string()))?;
-        self.root = Some(Root {
-            verifier: Verifier::new(&root).map_err(|error| TrustError::Root(error.to_string()))?,
-            logs_certificates: !root.ctlogs.is_empty(),
-        });
+        let lines: Vec<&str> = json
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let is_object = |line: &&str| line.starts_with('{') && line.trim_end().ends_with('}');
+        let documents = match lines.len() > 1 && lines.iter().all(is_object) {
+            true => lines,
+            false => vec![json],
+        };
+        if self.roots.len() + documents.len() > MAX_ROOTS {
+            return Err(TrustError::TooMany);
+        }
+        for document in documents {
+            self.roots.push(Root::parse(document)?);
+        }
         Ok(self)
     }
 
@@ -103,10 +116,24 @@ impl Trust {
     }
 }
 
+impl Root {
+    fn parse(json: &str) -> Result<Self, TrustError> {
+        let unusable = |error: &dyn std::error::Error| TrustError::Root(error.to_string());
+        let root = TrustedRoot::from_json(json).map_err(|error| unusable(&error))?;
+        Ok(Self {
+            verifier: Verifier::new(&root).map_err(|error| unusable(&error))?,
+            logs_certificates: !root.ctlogs.is_empty(),
+        })
+    }
+}
+
 /// Why a trust root can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// Not a usable trusted root.
     #[error("not a usable trusted root: {0}")]
     Root(String),
+    /// More roots than are tried.
+    #[error("more than {MAX_ROOTS} trusted roots")]
+    TooMany,
 }
