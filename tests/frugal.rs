@@ -2,9 +2,9 @@
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
-#![allow(clippy::print_stderr)] // a missing tool is said aloud
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -37,7 +37,10 @@ fn traced(calls: &str, arguments: &[&str]) -> Option<(Option<i32>, String)> {
     match status {
         Ok(output) => Some((output.status.code(), fs::read_to_string(&trace).unwrap())),
         Err(error) => {
-            eprintln!("SKIPPED: no strace here ({error}), so nobody watched for the network");
+            // Past the test harness, which would keep it to itself.
+            let line =
+                format!("SKIPPED: no strace here ({error}), so nobody watched for the network\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
             None
         }
     }
