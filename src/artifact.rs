@@ -2,7 +2,8 @@
 //!
 //! Bytes and digest can't part. An [`Artifact`] hashes what it is given and
 //! keeps it ([`Artifact::from_bytes`]), or streams it once and keeps only the
-//! digests ([`Artifact::from_reader`]); only the first kind can ever be run.
+//! digests ([`Artifact::from_reader`]); only the first kind can ever be run. Where
+//! the bytes are elsewhere, a digest alone names them ([`Artifact::from_digest`]).
 
 use std::fmt;
 use std::io::{self, Read};
@@ -124,7 +125,9 @@ fn decode_hex(hex: &str) -> Option<Vec<u8>> {
 pub struct Artifact {
     name: String,
     size: u64,
-    sha256: Digest,
+    /// SHA-256, unless the artifact is known by another digest alone.
+    digest: Digest,
+    /// What was computed beside it.
     sha512: Option<Digest>,
     content: Content,
 }
@@ -137,6 +140,8 @@ enum Content {
     Packed(Unpack),
     /// Hashed while it streamed by; not kept.
     Streamed,
+    /// Never seen: somebody named it by its digest.
+    Elsewhere,
 }
 
 /// Yields the bytes of a packed artifact. What it returns is not believed:
@@ -149,7 +154,7 @@ impl Artifact {
         Self {
             name: name.into(),
             size: bytes.len() as u64,
-            sha256: Digest::sha256(&bytes),
+            digest: Digest::sha256(&bytes),
             sha512: None,
             content: Content::Held(bytes),
         }
@@ -202,7 +207,7 @@ impl Artifact {
         Ok(Self {
             name,
             size,
-            sha256: Digest {
+            digest: Digest {
                 algorithm: Algorithm::Sha256,
                 bytes: h256.finalize().to_vec(),
             },
@@ -220,9 +225,21 @@ impl Artifact {
         Self {
             name: name.into(),
             size,
-            sha256,
+            digest: sha256,
             sha512: None,
             content: Content::Packed(unpack),
+        }
+    }
+
+    /// An artifact whose bytes are elsewhere, known by one digest alone: evidence
+    /// about it can be verified, and it can't be run.
+    pub fn from_digest(name: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            name: name.into(),
+            size: 0,
+            digest,
+            sha512: None,
+            content: Content::Elsewhere,
         }
     }
 
@@ -231,24 +248,49 @@ impl Artifact {
         &self.name
     }
 
-    /// Size in bytes.
+    /// Size in bytes; 0 for an artifact that only its digest is known of.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The SHA-256 digest: the artifact's identity everywhere in prov.
-    pub fn sha256(&self) -> &Digest {
-        &self.sha256
+    /// The artifact's identity everywhere in prov: its SHA-256 digest, but for one
+    /// that is known by its SHA-512 digest alone.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
-    /// The SHA-512 digest, where it was asked for.
+    /// The SHA-256 digest, where it is known.
+    pub fn sha256(&self) -> Option<&Digest> {
+        (self.digest.algorithm == Algorithm::Sha256).then_some(&self.digest)
+    }
+
+    /// The SHA-512 digest, where it was asked for or is what is known.
     pub fn sha512(&self) -> Option<&Digest> {
-        self.sha512.as_ref()
+        let known = Some(&self.digest).filter(|digest| digest.algorithm == Algorithm::Sha512);
+        self.sha512.as_ref().or(known)
     }
 
-    /// True when the bytes were not kept, so that the artifact can't be run.
+    /// All digests that are known.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.sha256().into_iter().chain(self.sha512())
+    }
+
+    /// True when the bytes are not held, so that the artifact can't be run.
     pub fn is_streamed(&self) -> bool {
-        matches!(self.content, Content::Streamed)
+        matches!(self.content, Content::Streamed | Content::Elsewhere)
+    }
+
+    /// True when only its digest is known, and not even its size.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.content, Content::Elsewhere)
+    }
+
+    /// The bytes, where they are held: those that the digest was made of.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Held(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// The bytes that the digest speaks of. Packed bytes are unpacked here and
@@ -256,18 +298,20 @@ impl Artifact {
     pub fn into_bytes(self) -> Result<Vec<u8>, ArtifactError> {
         match self.content {
             Content::Held(bytes) => Ok(bytes),
-            Content::Streamed => Err(ArtifactError::NotHeld { name: self.name }),
+            Content::Streamed | Content::Elsewhere => {
+                Err(ArtifactError::NotHeld { name: self.name })
+            }
             Content::Packed(unpack) => {
                 let bytes = unpack().map_err(|source| ArtifactError::Unpack {
                     name: self.name.clone(),
                     source,
                 })?;
                 let seen = Digest::sha256(&bytes);
-                if seen != self.sha256 {
+                if seen != self.digest {
                     return Err(ArtifactError::Damaged {
                         name: self.name,
                         seen,
-                        wanted: self.sha256,
+                        wanted: self.digest,
                     });
                 }
                 Ok(bytes)
@@ -281,7 +325,7 @@ impl fmt::Debug for Artifact {
         f.debug_struct("Artifact")
             .field("name", &self.name)
             .field("size", &self.size)
-            .field("sha256", &self.sha256)
+            .field("digest", &self.digest)
             .finish_non_exhaustive()
     }
 }
@@ -308,8 +352,8 @@ pub enum ArtifactError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The bytes were streamed and not kept.
-    #[error("{name} was only hashed, its bytes are not held")]
+    /// The bytes were streamed and not kept, or never here.
+    #[error("only the digest of {name} is known, its bytes are not held")]
     NotHeld {
         /// The artifact.
         name: String,
@@ -345,7 +389,7 @@ mod tests {
     fn held_and_streamed_agree() {
         let held = Artifact::from_bytes("abc", b"abc".to_vec());
         let streamed = Artifact::from_reader("abc", &b"abc"[..], true).unwrap();
-        assert_eq!(held.sha256().to_string(), ABC);
+        assert_eq!(held.digest().to_string(), ABC);
         assert_eq!(held.sha256(), streamed.sha256());
         assert_eq!(streamed.size(), 3);
         assert!(
@@ -355,6 +399,20 @@ mod tests {
                 .to_string()
                 .starts_with("sha512:ddaf35a1")
         );
+    }
+
+    #[test]
+    fn a_digest_alone_names_an_artifact() {
+        let abc = Artifact::from_reader("abc", &b"abc"[..], true).unwrap();
+        let by_256 = Artifact::from_digest("abc", abc.digest().clone());
+        assert_eq!(by_256.sha256(), abc.sha256());
+        assert_eq!(by_256.sha512(), None);
+        let by_512 = Artifact::from_digest("abc", abc.sha512().unwrap().clone());
+        assert_eq!(by_512.sha256(), None);
+        assert_eq!(Some(by_512.digest()), abc.sha512());
+        assert_eq!(by_512.digests().count(), 1);
+        assert!(by_512.is_elsewhere() && by_512.is_streamed());
+        assert!(by_512.bytes().is_none() && by_512.into_bytes().is_err());
     }
 
     #[test]

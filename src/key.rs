@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use sigstore_crypto::{KeyAlgorithm, VerificationKey};
-use sigstore_types::{DerPublicKey, SignatureBytes};
+use sigstore_crypto::{KeyAlgorithm, VerificationKey, verify_signature_prehashed};
+use sigstore_types::{DerPublicKey, HashAlgorithm, SignatureBytes};
 
-use crate::artifact::Digest;
+use crate::artifact::{Algorithm, Digest};
 
 /// The largest key file that is read, in bytes.
 pub const MAX_KEY: u64 = 64 << 10;
@@ -68,6 +68,29 @@ impl PublicKey {
     pub(crate) fn verifies(&self, message: &[u8], signature: &SignatureBytes) -> bool {
         VerificationKey::from_spki(&self.spki)
             .is_ok_and(|key| key.verify(message, signature).is_ok())
+    }
+
+    /// True when `signature` is this key's over what has this `digest`.
+    pub(crate) fn verifies_digest(&self, digest: &Digest, signature: &SignatureBytes) -> bool {
+        let hash = match digest.algorithm() {
+            Algorithm::Sha256 => HashAlgorithm::Sha2256,
+            Algorithm::Sha512 => HashAlgorithm::Sha2512,
+        };
+        KeyAlgorithm::from_spki(&self.spki)
+            .and_then(|algorithm| algorithm.resolve_signing_scheme(hash))
+            .and_then(|scheme| {
+                verify_signature_prehashed(&self.spki, digest.as_bytes(), signature, scheme)
+            })
+            .is_ok()
+    }
+
+    /// True for a key whose signatures are over a message and not over its digest
+    /// (Ed25519, RFC 8032 §5.1).
+    pub(crate) fn signs_whole_messages(&self) -> bool {
+        matches!(
+            KeyAlgorithm::from_spki(&self.spki),
+            Ok(KeyAlgorithm::Ed25519)
+        )
     }
 
     pub(crate) fn spki(&self) -> &DerPublicKey {

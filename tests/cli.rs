@@ -587,6 +587,7 @@ fn check_example(line: &str) {
     } else {
         has("app.wasm.sigstore.jsonl", "hello.wasm.sigstore.jsonl");
         has("app.sigstore.json", "hello.wasm.sigstore.jsonl");
+        has("app.json", "hello.wasm.sigstore.jsonl");
     }
     let mut command = std::process::Command::new("sh");
     let real = prov();

@@ -12,7 +12,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("artifact", &[]),
     ("key", &["artifact"]),
     ("statement", &["artifact", "json"]),
-    ("bundle", &["json", "statement"]),
+    ("bundle", &["artifact", "json", "statement"]),
     ("verify", &["artifact", "bundle", "key", "statement"]),
     ("policy", &["artifact", "key", "statement", "verify"]),
     ("launch", &["artifact", "bundle", "key", "policy"]),

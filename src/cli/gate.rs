@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::artifact::Artifact;
-use crate::bundle::{self, Bundle, Evidence};
+use crate::bundle::{self, Bundle, Content, Evidence};
 use crate::key::{KeyError, MAX_KEY, PublicKey};
 use crate::policy::{Attested, KeySource, Outcome, Policy, Verdict};
 use crate::statement::Statement;
-use crate::verify::{self, MAX_ROOT, Transparency, Trust, Verified, VerifyError};
+use crate::verify::{self, MAX_ROOT, Signature, Transparency, Trust, Verified, VerifyError};
 
 use super::error::{Failure, reasons};
 use super::files;
@@ -19,8 +19,10 @@ use super::ui;
 /// What a command asks evidence for, and judges it by.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct GateArgs {
-    /// A file with evidence: a Sigstore bundle, or one per line; may be repeated
-    /// [default: FILE.sigstore.json and FILE.sigstore.jsonl beside the file]
+    /// A file with evidence: a Sigstore bundle, or one per line, a PEP 740 attestation
+    /// or what PyPI, npm or GitHub answers; may be repeated [default:
+    /// FILE.sigstore.json, FILE.sigstore.jsonl and FILE.publish.attestation beside
+    /// the file]
     #[arg(long = "bundle", value_name = "FILE", help_heading = "Evidence")]
     pub(super) bundles: Vec<PathBuf>,
 
@@ -43,8 +45,8 @@ pub(super) struct GateArgs {
     #[arg(long, requires = "key", help_heading = "Evidence")]
     pub(super) insecure_ignore_tlog: bool,
 
-    /// The Sigstore trusted root to check certificates and logs with [default:
-    /// the public good instance, as it was when prov was built]
+    /// The Sigstore trusted root to check certificates and logs with, or one per
+    /// line [default: the public good instance, as it was when prov was built]
     #[arg(long, value_name = "FILE", help_heading = "Evidence")]
     pub(super) trusted_root: Option<PathBuf>,
 }
@@ -65,8 +67,10 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     /// The policy's name and where it was.
     pub(super) policy: String,
-    /// Evidence that is genuine, in the order that the verdict counts.
+    /// Statements that are genuine, in the order that the verdict counts.
     pub(super) verified: Vec<Verified<Statement>>,
+    /// Signatures over the artifact's own bytes that are genuine.
+    pub(super) signatures: Vec<Verified<Signature>>,
     /// Evidence that proved nothing, and why.
     pub(super) rejected: Vec<(String, VerifyError)>,
 }
@@ -83,17 +87,24 @@ impl GateArgs {
         let base = self.policy.as_deref().and_then(Path::parent);
         policy.resolve_keys(|source| resolve_key(source, base))?;
         let trust = self.trust(&policy, evidence)?;
-        let (mut verified, mut rejected) = (Vec::new(), Vec::new());
+        let (mut verified, mut signatures) = (Vec::new(), Vec::new());
+        let mut rejected = Vec::new();
         for each in evidence {
-            match verify::statement(artifact, each, &trust) {
-                Ok(statement) => verified.push(statement),
-                Err(error) => rejected.push((each.origin.clone(), error)),
+            let result = match each.bundle.content() {
+                Content::Envelope => verify::statement(artifact, each, &trust)
+                    .map(|statement| verified.push(statement)),
+                Content::Message => verify::signature(artifact, each, &trust)
+                    .map(|signature| signatures.push(signature)),
+            };
+            if let Err(error) = result {
+                rejected.push((each.origin.clone(), error));
             }
         }
         Ok(Judgement {
-            verdict: policy.judge(artifact, &verified, SystemTime::now()),
+            verdict: policy.judge_all(artifact, &verified, &signatures, SystemTime::now()),
             policy: described,
             verified,
+            signatures,
             rejected,
         })
     }
@@ -102,7 +113,7 @@ impl GateArgs {
     pub(super) fn evidence(&self, file: &Path) -> Result<Vec<Evidence>, Failure> {
         let mut paths = self.bundles.clone();
         if paths.is_empty() {
-            paths = [".sigstore.json", ".sigstore.jsonl"]
+            paths = [".sigstore.json", ".sigstore.jsonl", ".publish.attestation"]
                 .map(|suffix| files::beside(file, suffix))
                 .into_iter()
                 .filter(|path| path.exists())
@@ -117,20 +128,17 @@ impl GateArgs {
                     file.display()
                 )));
         }
-        let mut evidence = Vec::new();
-        for path in paths {
-            let bytes = files::read(&path, bundle::MAX_FILE as u64, "bundle")?;
-            let bundles = Bundle::parse_all(&bytes).map_err(|error| {
-                Failure::cant_say(format!("`{}` is not a readable bundle", path.display()))
-                    .with("reason", reasons(&error))
-                    .with("wanted", "a Sigstore bundle, or one per line")
-            })?;
-            evidence.extend(bundles.into_iter().map(|bundle| Evidence {
-                origin: path.display().to_string(),
-                bundle,
-            }));
+        read_evidence(&paths)
+    }
+
+    /// The evidence that was named, about an artifact that has nothing beside it.
+    pub(super) fn named_evidence(&self, artifact: &str) -> Result<Vec<Evidence>, Failure> {
+        if self.bundles.is_empty() {
+            return Err(Failure::no(format!("no evidence about `{artifact}`"))
+                .with("seen", "a digest, which nothing lies beside")
+                .hint("`--bundle FILE` names the evidence"));
         }
-        Ok(evidence)
+        read_evidence(&self.bundles)
     }
 
     fn policy(&self, fallback: Fallback) -> Result<(Policy, String), Failure> {
@@ -162,7 +170,9 @@ impl GateArgs {
     /// The roots that this evidence needs. A trusted root is only read for
     /// certificates and log entries: parsing one costs more than all the rest.
     fn trust(&self, policy: &Policy, evidence: &[Evidence]) -> Result<Trust, Failure> {
-        let trust = Trust::keys(policy.trusted_keys());
+        let trust = Trust::keys(policy.trusted_keys())
+            .with_certificates(policy.certificates())
+            .with_time(SystemTime::now());
         let broken = |what: &str, error: verify::TrustError| {
             Failure::cant_say(format!("cannot use {what}")).with("reason", reasons(&error))
         };
@@ -198,7 +208,7 @@ impl Judgement {
     /// True when there is evidence and none of it is genuine: every rule fails for
     /// want of it, and why there is none is all that helps.
     pub(super) fn proved_nothing(&self) -> bool {
-        self.verified.is_empty() && !self.rejected.is_empty()
+        self.verified.is_empty() && self.signatures.is_empty() && !self.rejected.is_empty()
     }
 
     /// The artifact, to be run, if the policy said yes; warns of evidence that
@@ -219,7 +229,7 @@ impl Judgement {
     /// The failure that a refused artifact ends in.
     fn refusal(&self, artifact: &Artifact) -> Failure {
         let mut failure = Failure::no(format!("{} was refused", artifact.name()))
-            .with("digest", artifact.sha256())
+            .with("digest", artifact.digest())
             .with("policy", &self.policy);
         for (origin, error) in &self.rejected {
             failure = failure.with("evidence", format!("{origin}: {}", explain(error)));
@@ -248,11 +258,29 @@ impl Judgement {
     }
 }
 
+/// All bundles of all files.
+fn read_evidence(paths: &[PathBuf]) -> Result<Vec<Evidence>, Failure> {
+    let mut evidence = Vec::new();
+    for path in paths {
+        let bytes = files::read(path, bundle::MAX_FILE as u64, "bundle")?;
+        let bundles = Bundle::parse_all(&bytes).map_err(|error| {
+            Failure::cant_say(format!("`{}` is not a readable bundle", path.display()))
+                .with("reason", reasons(&error))
+                .with("wanted", "Sigstore bundles or PEP 740 attestations")
+        })?;
+        evidence.extend(bundles.into_iter().map(|bundle| Evidence {
+            origin: path.display().to_string(),
+            bundle,
+        }));
+    }
+    Ok(evidence)
+}
+
 /// What to do about evidence that proved nothing.
 pub(super) fn remedy(error: &VerifyError) -> Option<String> {
     let text = match error {
         VerifyError::NotLogged => {
-            "`--insecure-ignore-tlog` accepts that from --key; in a policy, `transparency = \"not-required\"` does"
+            "`transparency = \"not-required\"` in the signer's entry of the policy accepts that; from --key, `--insecure-ignore-tlog` does"
         }
         VerifyError::NoKeyTrusted => {
             "`--key FILE` trusts a key, or a `[[trust.key]]` in the policy"
@@ -260,9 +288,11 @@ pub(super) fn remedy(error: &VerifyError) -> Option<String> {
         VerifyError::OtherKey { .. } => {
             "`--key FILE` names the signer's public key, if you trust it"
         }
-        VerifyError::OtherArtifact { .. } => {
+        VerifyError::OtherArtifact { .. } | VerifyError::OtherBytes { .. } => {
             "`sha256sum FILE` tells which artifact you have; its own bundle is needed"
         }
+        VerifyError::NeedsSha256 => "give the file itself, or its SHA-256 digest",
+        VerifyError::NeedsSha512 => "give the file itself, or its SHA-512 digest",
         VerifyError::NoRootTrusted => "`--trusted-root FILE` names the root to check with",
         VerifyError::Certificate(_) | VerifyError::Log(_) | VerifyError::Timestamp(_) => {
             "`--trusted-root FILE` names another root, if the signer has one that you trust"
@@ -286,12 +316,16 @@ pub(super) fn explain(error: &VerifyError) -> String {
         VerifyError::OtherArtifact { seen, wanted } => {
             format!("{reason}\nseen {}\nwanted {wanted}", list(seen))
         }
+        VerifyError::OtherBytes {
+            seen: Some(seen),
+            wanted,
+        } => format!("{reason}\nseen {seen}\nwanted {wanted}"),
         VerifyError::OtherKey { tried } => format!("{reason}\ntrusted {}", list(tried)),
         _ => reason,
     }
 }
 
-fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
+pub(super) fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
     let pem = files::read_text(path, MAX_KEY, "public key")?;
     PublicKey::from_pem(&pem).map_err(|error| {
         let failure = Failure::cant_say(format!("`{}` is not a usable public key", path.display()))

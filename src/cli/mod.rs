@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod attest;
+mod conformance;
 #[cfg(feature = "launch")]
 mod dev;
 mod diff;
@@ -77,6 +78,8 @@ enum Command {
     Diff(diff::Args),
     Policy(policy::Args),
     Key(key::Args),
+    #[command(hide = true)]
+    Conformance(conformance::Args),
 }
 
 /// What a command writes to stdout.
@@ -115,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Diff(args) => diff::run(args, cli.verbose > 0),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),
+        Command::Conformance(args) => conformance::run(args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Digest};
+use crate::bundle::Evidence;
 use crate::policy::{Backing, Finding, Outcome};
 use crate::verify::VerifyError;
 
@@ -19,11 +20,12 @@ Examples:
   prov verify app.wasm --key prov.pub --insecure-ignore-tlog
   prov verify app.wasm --bundle app.sigstore.json --policy release.toml
   prov verify app.wasm --policy release.toml --format json
+  prov verify sha256:$(sha256sum <app.wasm | cut -c-64) --bundle app.json --policy release.toml
 
 Exit codes: 0 yes, 1 no, 2 can't say")]
 pub(super) struct Args {
-    /// The artifact
-    #[arg(value_name = "FILE")]
+    /// The artifact, or its digest (sha256:… or sha512:…) when it is elsewhere
+    #[arg(value_name = "FILE|DIGEST")]
     artifact: PathBuf,
 
     #[command(flatten)]
@@ -35,14 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let file = files::open(&args.artifact, "artifact")?;
-    let evidence = args.gate.evidence(&args.artifact)?;
-    let sha512 = evidence
-        .iter()
-        .filter_map(|each| each.bundle.unverified_statement().ok())
-        .any(|statement| statement.wants_sha512());
-    let artifact = Artifact::from_reader(files::name(&args.artifact), file, sha512)
-        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    let (artifact, evidence) = find(&args)?;
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
     match args.format {
         Format::Text => ui::data(&text(&artifact, &judgement)),
@@ -54,6 +49,22 @@ pub(super) fn run(args: Args) -> CommandResult {
     }
 }
 
+/// The artifact, streamed by or named by its digest, and the evidence about it.
+fn find(args: &Args) -> Result<(Artifact, Vec<Evidence>), Failure> {
+    let named = args.artifact.to_str();
+    if let Some(digest) = named.and_then(|name| name.parse::<Digest>().ok()) {
+        let name = format!("{}…", &digest.to_string()[..19]);
+        let evidence = args.gate.named_evidence(&name)?;
+        return Ok((Artifact::from_digest(name, digest), evidence));
+    }
+    let file = files::open(&args.artifact, "artifact")?;
+    let evidence = args.gate.evidence(&args.artifact)?;
+    let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
+    let artifact = Artifact::from_reader(files::name(&args.artifact), file, sha512)
+        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    Ok((artifact, evidence))
+}
+
 fn text(artifact: &Artifact, judgement: &Judgement) -> String {
     let verdict = &judgement.verdict;
     let (style, word) = match verdict.passed() {
@@ -63,7 +74,7 @@ fn text(artifact: &Artifact, judgement: &Judgement) -> String {
     let dim = ui::DIM;
     let mut lines = vec![
         format!("{style}{word}{style:#} {}", ui::clean(artifact.name())),
-        format!("  {dim}digest{dim:#}  {}", artifact.sha256()),
+        format!("  {dim}digest{dim:#}  {}", artifact.digest()),
         format!("  {dim}level{dim:#}   SLSA Build L{}", verdict.level()),
         format!("  {dim}policy{dim:#}  {}", ui::clean(&judgement.policy)),
         String::new(),
@@ -165,7 +176,8 @@ struct Report<'a> {
 struct ReportArtifact<'a> {
     name: &'a str,
     digest: String,
-    size: u64,
+    /// Null for an artifact that is elsewhere.
+    size: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -197,8 +209,8 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
         },
         artifact: ReportArtifact {
             name: artifact.name(),
-            digest: artifact.sha256().to_string(),
-            size: artifact.size(),
+            digest: artifact.digest().to_string(),
+            size: (!artifact.is_elsewhere()).then(|| artifact.size()),
         },
         slsa_build_level: verdict.level(),
         policy: &judgement.policy,

@@ -7,13 +7,14 @@ use super::component::is_cyclonedx;
 use super::exception;
 use super::expectation::{Case, backing_of, signer};
 use super::rule::Rule;
+use super::signature::Signed;
 use super::source::{Source, Sourced};
 use super::trust::{Entry, describe};
 use super::verdict::{Backing, Finding, Outcome, Verdict};
 use super::{Policy, Wanted};
 use crate::artifact::Artifact;
 use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
-use crate::verify::Verified;
+use crate::verify::{Signature, Signer, Verified};
 
 /// Evidence that counts, and the entry because of which it does.
 struct Counted<'a> {
@@ -23,15 +24,28 @@ struct Counted<'a> {
 }
 
 impl Policy {
-    /// Judges `artifact` by evidence that was verified against it. `now` only
-    /// decides which exceptions are in force.
-    ///
-    /// Evidence by others than the policy trusts counts for nothing and is noted:
-    /// anybody can attach a statement to somebody else's artifact.
+    /// Judges `artifact` by statements that were verified against it, see
+    /// [`judge_all`](Self::judge_all).
     pub fn judge(
         &self,
         artifact: &Artifact,
         evidence: &[Verified<Statement>],
+        now: SystemTime,
+    ) -> Verdict {
+        self.judge_all(artifact, evidence, &[], now)
+    }
+
+    /// Judges `artifact` by statements and signatures that were verified against
+    /// it. `now` only decides which exceptions are in force.
+    ///
+    /// Evidence by others than the policy trusts counts for nothing and is noted:
+    /// anybody can attach a statement to somebody else's artifact. A signature
+    /// states nothing, so it can never stand for a statement.
+    pub fn judge_all(
+        &self,
+        artifact: &Artifact,
+        evidence: &[Verified<Statement>],
+        signatures: &[Verified<Signature>],
         now: SystemTime,
     ) -> Verdict {
         let mut findings = Vec::new();
@@ -46,6 +60,8 @@ impl Policy {
                 Err(note) => findings.push(*note),
             }
         }
+        let (signed, notes) = self.signatures(artifact, signatures);
+        findings.extend(notes);
         let cases: Vec<Case<'_>> = counted
             .iter()
             .filter(|each| each.evidence.value().predicate_type == SLSA_PROVENANCE_V1)
@@ -67,11 +83,16 @@ impl Policy {
                 findings.extend(others(case, &cases));
             }
             None => {
-                findings.push(self.no_provenance(evidence.len(), &counted));
+                let entries = counted
+                    .iter()
+                    .map(|each| (each.evidence.signer(), &each.entry));
+                let first = entries.chain(signed.iter().map(Signed::signer)).next();
+                findings.push(self.no_provenance(evidence.len(), signatures.len(), first));
                 findings.extend(self.no_case());
             }
         }
         findings.extend(self.required(&counted));
+        findings.extend(self.signed(&signed));
         if let Some(rules) = &self.sbom {
             let sboms: Vec<_> = counted
                 .iter()
@@ -84,7 +105,7 @@ impl Policy {
         exception::apply(&self.exceptions, &mut findings, now);
         findings.sort_by_key(|finding| finding.rule);
         Verdict {
-            subject: artifact.sha256().clone(),
+            subject: artifact.digest().clone(),
             level: chosen.map_or(0, |case| case.level.value),
             provenance: chosen.map(|case| case.index),
             findings,
@@ -113,7 +134,7 @@ impl Policy {
         };
         // `verify` saw the subject too, but maybe against another artifact.
         if !statement.speaks_of(artifact) {
-            let wanted = artifact.sha256().to_string();
+            let wanted = artifact.digest().to_string();
             return Err(note(
                 Rule::Subject,
                 "it is about another artifact",
@@ -128,33 +149,45 @@ impl Policy {
         // Anybody can call a reusable workflow and have it sign an SBOM for any
         // digest, so the caller's repository is part of who signed. A provenance
         // is judged by the rules themselves, which explain more.
-        if let Entry::Builder(_, certificate) = &entry
-            && statement.predicate_type != SLSA_PROVENANCE_V1
+        if statement.predicate_type != SLSA_PROVENANCE_V1
+            && let Some(wrong) = self.elsewhere(&entry)
         {
-            let sourced = Sourced {
-                source: Source::certified(certificate),
-                backing: Backing::Certificate,
-            };
-            let elsewhere = self
-                .source(Some(&sourced))
-                .into_iter()
-                .find(|finding| finding.outcome == Outcome::Failed);
-            if let Some(wrong) = elsewhere {
-                let why = format!("it comes from {}", wrong.seen);
-                return Err(note(wrong.rule, &why, &wrong.wanted, wrong.line));
-            }
+            let why = format!("it comes from {}", wrong.seen);
+            return Err(note(wrong.rule, &why, &wrong.wanted, wrong.line));
         }
         Ok(entry)
     }
 
+    /// The rule on the source that a builder's certificate does not keep.
+    pub(super) fn elsewhere(&self, entry: &Entry<'_>) -> Option<Finding> {
+        let Entry::Builder(_, certificate) = entry else {
+            return None;
+        };
+        let sourced = Sourced {
+            source: Source::certified(certificate),
+            backing: Backing::Certificate,
+        };
+        self.source(Some(&sourced))
+            .into_iter()
+            .find(|finding| finding.outcome == Outcome::Failed)
+    }
+
     /// What is said of the signer when no provenance counts.
-    fn no_provenance(&self, found: usize, counted: &[Counted<'_>]) -> Finding {
+    fn no_provenance(
+        &self,
+        found: usize,
+        signatures: usize,
+        counted: Option<(&Signer, &Entry<'_>)>,
+    ) -> Finding {
         let demanded = |each: &Wanted<String>| each.value == SLSA_PROVENANCE_V1;
         let needed = self.needs_provenance() || self.require.iter().any(demanded);
-        match counted.first() {
-            Some(each) if !needed => signer(each.evidence.signer(), &each.entry),
+        match counted {
+            Some((by, entry)) if !needed => signer(by, entry),
             _ => {
                 let seen = match found {
+                    0 if signatures > 0 => {
+                        "a signature that states nothing, and no provenance".to_owned()
+                    }
                     0 => "no genuine evidence".to_owned(),
                     1 => "one statement, and no provenance by a trusted signer".to_owned(),
                     many => format!("{many} statements, and no provenance by a trusted signer"),
@@ -162,7 +195,7 @@ impl Policy {
                 let wanted = if needed {
                     "SLSA provenance by a signer that the policy trusts"
                 } else {
-                    "a statement by a signer that the policy trusts"
+                    "evidence by a signer that the policy trusts"
                 };
                 Finding::new(Rule::Signer, Outcome::Failed, seen, wanted).fix(
                     "attest the artifact with `prov attest`, or add its signer to `[[trust.…]]`",

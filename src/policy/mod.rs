@@ -23,6 +23,7 @@ mod pattern;
 mod purl;
 mod reader;
 mod rule;
+mod signature;
 mod source;
 mod trust;
 mod verdict;
@@ -58,6 +59,7 @@ pub struct Policy {
     build_types: Option<Wanted<Vec<String>>>,
     external_parameters: Option<Wanted<Vec<String>>>,
     require: Vec<Wanted<String>>,
+    signature: Option<Wanted<()>>,
     sbom: Option<SbomRules>,
     exceptions: Vec<Exception>,
 }
@@ -119,6 +121,7 @@ impl Policy {
             build_types: None,
             external_parameters: None,
             require: vec![Wanted::unwritten(SLSA_PROVENANCE_V1.to_owned())],
+            signature: None,
             sbom: None,
             exceptions: Vec::new(),
         };
@@ -168,6 +171,18 @@ impl Policy {
     /// True when it trusts builders, whose certificates need a trusted root.
     pub fn trusts_certificates(&self) -> bool {
         !self.builders.is_empty()
+    }
+
+    /// Whether a certificate's signature must stand in a log before it is looked at
+    /// at all, see [`Trust::with_certificates`](crate::verify::Trust::with_certificates):
+    /// it need not as soon as one builder's need not, and then each builder is
+    /// judged by what its own entry says.
+    pub fn certificates(&self) -> Transparency {
+        let unlogged = |builder: &TrustedBuilder| builder.transparency == Transparency::NotRequired;
+        match self.builders.iter().any(unlogged) {
+            true => Transparency::NotRequired,
+            false => Transparency::Required,
+        }
     }
 
     /// Its name.

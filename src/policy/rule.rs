@@ -19,6 +19,8 @@ pub enum Rule {
     MinLevel,
     /// Is every demanded attestation there?
     Require,
+    /// Is there a signature over the artifact's own bytes?
+    Signature,
     /// Do several provenances agree on the source?
     Agree,
     /// Was it built from the right repository?
@@ -41,13 +43,14 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in order.
-    pub const ALL: [Rule; 15] = [
+    pub const ALL: [Rule; 16] = [
         Rule::Subject,
         Rule::Signer,
         Rule::Consistent,
         Rule::Builder,
         Rule::MinLevel,
         Rule::Require,
+        Rule::Signature,
         Rule::Agree,
         Rule::Repository,
         Rule::Ref,
@@ -68,6 +71,7 @@ impl Rule {
             Rule::Builder => "trust.key.builder",
             Rule::MinLevel => "build.min-level",
             Rule::Require => "attestations.require",
+            Rule::Signature => "attestations.signature",
             Rule::Agree => "provenance.agree",
             Rule::Repository => "source.repository",
             Rule::Ref => "source.ref",
@@ -87,6 +91,7 @@ impl Rule {
         match self {
             Rule::MinLevel
             | Rule::Require
+            | Rule::Signature
             | Rule::Ref
             | Rule::BuildType
             | Rule::ExternalParameters

@@ -4,7 +4,6 @@
 use super::pattern::Pattern;
 use super::{KeySource, Policy};
 use crate::key::PublicKey;
-use crate::statement::Statement;
 use crate::verify::{Certificate, Signer, Transparency, Verified};
 
 /// A `[[trust.builder]]`: a workflow that signs with a certificate.
@@ -24,6 +23,8 @@ pub(super) struct TrustedBuilder {
     pub(super) level: u8,
     /// The runner environment that is demanded.
     pub(super) runner: Option<&'static str>,
+    /// Whether its signatures must be logged.
+    pub(super) transparency: Transparency,
     pub(super) line: Option<usize>,
 }
 
@@ -64,16 +65,18 @@ pub(super) struct Untrusted {
     pub(super) line: Option<usize>,
 }
 
+const UNLOGGED: &str = "its signature stands in no transparency log";
+
 impl Policy {
     /// The first entry that trusts the signer of `evidence`.
-    pub(super) fn entry<'a>(
+    pub(super) fn entry<'a, T>(
         &'a self,
-        evidence: &'a Verified<Statement>,
+        evidence: &'a Verified<T>,
     ) -> Result<Entry<'a>, Untrusted> {
         match evidence.signer() {
             Signer::Key(key) => self.key_entry(key, evidence.logged()).map(Entry::Key),
             Signer::Certificate(certificate) => self
-                .builder_entry(certificate)
+                .builder_entry(certificate, evidence.logged())
                 .map(|builder| Entry::Builder(builder, certificate)),
         }
     }
@@ -90,7 +93,7 @@ impl Policy {
             }),
             Some(entry) if entry.transparency == Transparency::Required && !logged => {
                 Err(Untrusted {
-                    why: "its signature stands in no transparency log".into(),
+                    why: UNLOGGED.into(),
                     line: entry.line,
                 })
             }
@@ -98,10 +101,14 @@ impl Policy {
         }
     }
 
-    fn builder_entry(&self, certificate: &Certificate) -> Result<&TrustedBuilder, Untrusted> {
+    fn builder_entry(
+        &self,
+        certificate: &Certificate,
+        logged: bool,
+    ) -> Result<&TrustedBuilder, Untrusted> {
         let mut nearest = None;
         for builder in &self.builders {
-            match builder.refuses(certificate) {
+            match builder.refuses(certificate, logged) {
                 None => return Ok(builder),
                 // An entry that names this very workflow explains more.
                 Some((why, true)) => {
@@ -123,7 +130,7 @@ impl Policy {
 impl TrustedBuilder {
     /// Why the certificate's holder is not this builder, and whether it at
     /// least is the same workflow.
-    fn refuses(&self, certificate: &Certificate) -> Option<(String, bool)> {
+    fn refuses(&self, certificate: &Certificate, logged: bool) -> Option<(String, bool)> {
         if certificate.issuer != self.issuer {
             return Some(("another issuer".into(), false));
         }
@@ -149,6 +156,9 @@ impl TrustedBuilder {
             let why = format!("the workflow's ref `{reference}` (commit {commit}) is not trusted");
             return Some((why, true));
         }
+        if self.transparency == Transparency::Required && !logged {
+            return Some((UNLOGGED.into(), true));
+        }
         let seen = certificate.runner_environment.as_deref();
         if let Some(wanted) = self.runner
             && seen != Some(wanted)
@@ -173,6 +183,9 @@ impl TrustedBuilder {
 pub(super) fn describe(signer: &Signer) -> String {
     match signer {
         Signer::Key(key) => format!("key {}", key.id()),
+        Signer::Certificate(certificate) if certificate.issuer.is_empty() => {
+            format!("{} (no issuer)", certificate.identity)
+        }
         Signer::Certificate(certificate) => {
             format!("{} (issuer {})", certificate.identity, certificate.issuer)
         }

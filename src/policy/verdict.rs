@@ -174,10 +174,10 @@ impl Verdict {
     /// The gate: makes the artifact that was judged runnable, if the policy
     /// said yes to exactly that one and its bytes are held.
     pub fn admit(&self, artifact: Artifact) -> Result<Attested, Refusal> {
-        if artifact.sha256() != &self.subject {
+        if artifact.digest() != &self.subject {
             return Err(Refusal::OtherArtifact {
                 judged: self.subject.clone(),
-                given: artifact.sha256().clone(),
+                given: artifact.digest().clone(),
             });
         }
         if artifact.is_streamed() {
@@ -212,7 +212,7 @@ impl Attested {
 
     /// The artifact's digest.
     pub fn digest(&self) -> &Digest {
-        self.artifact.sha256()
+        self.artifact.digest()
     }
 
     /// The artifact's name for people.
@@ -252,7 +252,7 @@ mod tests {
     fn verdict(artifact: &Artifact, outcomes: &[Outcome]) -> Verdict {
         let finding = |outcome: &Outcome| Finding::new(Rule::Signer, outcome.clone(), "", "");
         Verdict {
-            subject: artifact.sha256().clone(),
+            subject: artifact.digest().clone(),
             level: 1,
             provenance: None,
             findings: outcomes.iter().map(finding).collect(),

@@ -85,7 +85,7 @@ fn found(caches: &Caches, wanted: &[Wanted], progress: &Progress) -> Vec<Found> 
                 let artifact = Artifact::from_reader(&each.name[..], file, true).ok()?;
                 Some(Found {
                     id: each.id.clone(),
-                    sha256: Hash::from(artifact.sha256()),
+                    sha256: Hash::from(artifact.digest()),
                     sha512: Hash::from(artifact.sha512()?),
                 })
             });

@@ -247,7 +247,7 @@ fn file_component(
     let file = Counted(tree.open(path)?, tree.progress());
     let artifact =
         Artifact::from_reader(path, file, true).map_err(|error| SbomError::syntax(path, error))?;
-    let mut component = Component::file(file_name(path), artifact.sha256())
+    let mut component = Component::file(file_name(path), artifact.digest())
         .of_kind(Kind::Application)
         .seen(Occurrence::at(path), Technique::BinaryAnalysis);
     component.hashes.extend(artifact.sha512().map(Hash::from));

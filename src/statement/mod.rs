@@ -80,8 +80,7 @@ pub struct ResourceDescriptor {
 impl ResourceDescriptor {
     /// The descriptor of `artifact` as a subject.
     pub fn of(artifact: &Artifact) -> Self {
-        let digests = [Some(artifact.sha256()), artifact.sha512()];
-        Self::named(artifact.name(), digests.into_iter().flatten())
+        Self::named(artifact.name(), artifact.digests())
     }
 
     /// The descriptor of something that only its digests are known of.
@@ -101,10 +100,7 @@ impl ResourceDescriptor {
     /// that can be compared differs.
     pub fn names(&self, artifact: &Artifact) -> bool {
         let mut matched = false;
-        for have in [Some(artifact.sha256()), artifact.sha512()]
-            .into_iter()
-            .flatten()
-        {
+        for have in artifact.digests() {
             match self.digest.get(have.algorithm().name()) {
                 Some(hex) if *hex == have.hex() => matched = true,
                 Some(_) => return false,

@@ -9,7 +9,8 @@ use sigstore_crypto::CertificateInfo;
 pub struct Certificate {
     /// The subject alternative name: a workflow's URI or an email address.
     pub identity: String,
-    /// The OIDC issuer that vouched for the identity.
+    /// The OIDC issuer that vouched for the identity; empty when the certificate
+    /// names none, as those of GitHub's releases do, and then no policy trusts it.
     pub issuer: String,
     /// `.9`: the workflow that signed, with its ref.
     pub build_signer_uri: Option<String>,
@@ -40,13 +41,12 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// `None` when it names no identity or no issuer: such a certificate can
-    /// be anybody's.
+    /// `None` when it names no identity: such a certificate can be anybody's.
     pub(super) fn from_verified(info: &CertificateInfo) -> Option<Self> {
         let claims = &info.ci_claims;
         Some(Self {
             identity: info.identity.as_ref()?.as_str().to_owned(),
-            issuer: info.issuer.clone()?,
+            issuer: info.issuer.clone().unwrap_or_default(),
             build_signer_uri: claims.build_signer_uri.clone(),
             build_signer_digest: claims.build_signer_digest.clone(),
             runner_environment: claims.runner_environment.clone(),

@@ -170,6 +170,7 @@ impl Policy {
             Rule::BuildType => self.build_types.is_some(),
             Rule::ExternalParameters => self.external_parameters.is_some(),
             Rule::MinLevel => self.min_level.value > 0,
+            Rule::Signature => self.signature.is_some(),
             rule if rule.is_about_components() => {
                 self.sbom.as_ref().is_some_and(|rules| rules.asks(rule))
             }

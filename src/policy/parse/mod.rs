@@ -46,6 +46,7 @@ const FORMAT: &[(&str, &[&str])] = &[
             "repository",
             "level",
             "runner",
+            "transparency",
         ],
     ),
     (
@@ -61,7 +62,7 @@ const FORMAT: &[(&str, &[&str])] = &[
     ),
     ("source", &["repository", "ref"]),
     ("build", &["min-level", "build-type", "external-parameters"]),
-    ("attestations", &["require"]),
+    ("attestations", &["require", "signature"]),
     ("sbom", &["deny-licenses", "unknown-licenses", "deny"]),
     ("exception", &["rule", "purl", "until", "reason", "owner"]),
 ];
@@ -121,6 +122,7 @@ fn read(top: &Section<'_>) -> Policy {
         build_types: None,
         external_parameters: None,
         require: vec![Wanted::unwritten(SLSA_PROVENANCE_V1.to_owned())],
+        signature: None,
         sbom: None,
         exceptions: Vec::new(),
     };
@@ -195,10 +197,15 @@ fn build(top: &Section<'_>, policy: &mut Policy) {
 }
 
 fn attestations(top: &Section<'_>, policy: &mut Policy) {
-    let Some(found) = top
-        .section("attestations", "attestations")
-        .and_then(|section| section.texts("require"))
-    else {
+    let Some(section) = top.section("attestations", "attestations") else {
+        return;
+    };
+    if let Some(At { span, .. }) = section.word("signature", &["required"]) {
+        policy.signature = Some(At { value: (), span }.wanted(top.reader));
+        // What is demanded is written now; the level still asks for provenance.
+        policy.require.clear();
+    }
+    let Some(found) = section.texts("require") else {
         return;
     };
     for each in &found.value {

@@ -140,6 +140,7 @@ fn builder(section: &Section<'_>) -> TrustedBuilder {
         repository: repository(section).map(|found| found.value),
         level: section.number("level", 1..4).map_or(1, |found| found.value),
         runner: section.word("runner", &runners).map(|found| found.value),
+        transparency: transparency(section),
         line: Some(reader.line(&section.span)),
     }
 }
@@ -222,6 +223,13 @@ fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(is_hex)
 }
 
+fn transparency(section: &Section<'_>) -> Transparency {
+    match section.word("transparency", &["required", "not-required"]) {
+        Some(found) if found.value == "not-required" => Transparency::NotRequired,
+        _ => Transparency::Required,
+    }
+}
+
 fn key(section: &Section<'_>) -> Option<TrustedSigner> {
     let reader = section.reader;
     section.demand("name", "give the key a name for people");
@@ -243,10 +251,7 @@ fn key(section: &Section<'_>) -> Option<TrustedSigner> {
     });
     let file = section.text("public-key-file").map(|text| text.value);
     let builtin = section.word("builtin", &["build-key"]);
-    let transparency = match section.word("transparency", &["required", "not-required"]) {
-        Some(found) if found.value == "not-required" => Transparency::NotRequired,
-        _ => Transparency::Required,
-    };
+    let transparency = transparency(section);
     let builder = section.text("builder").map(|text| text.value);
     let name = section.text("name")?.value;
     let source = pem

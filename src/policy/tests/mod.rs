@@ -11,6 +11,7 @@ use crate::verify::{Certificate, Signer, Verified};
 
 mod build;
 mod contents;
+mod signature;
 mod trust;
 
 const SIGNER: &str = "https://github.com/acme/prov/.github/workflows/build.yml";

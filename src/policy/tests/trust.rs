@@ -48,6 +48,11 @@ fn who_signed() {
             NOTHING,
         ),
         (
+            "no issuer",
+            |s| s.certificate.issuer = String::new(),
+            NOTHING,
+        ),
+        (
             "other workflow",
             |s| {
                 s.certificate.identity = s.certificate.identity.replace("build.yml", "evil.yml");

@@ -128,7 +128,7 @@ pub fn collect(tree: &Tree, path: &str, inventory: &mut Inventory) -> Result<(),
         true => "application/zip".to_owned(),
         false => "application/gzip".to_owned(),
     });
-    let digests = [Some(artifact.sha256()), artifact.sha512()];
+    let digests = [artifact.sha256(), artifact.sha512()];
     component.hashes = digests.into_iter().flatten().map(Hash::from).collect();
     inventory.add(component)?;
     for (place, bytes) in content.sboms {

@@ -12,7 +12,9 @@ use sigstore_types::dsse::pae;
 
 use super::{read, text};
 
+mod instance;
 mod key;
+mod message;
 mod stack;
 
 /// Trusts the test key without a log.
@@ -27,7 +29,13 @@ type Made = Vec<(&'static str, Vec<u8>)>;
 
 /// All of them: name and content.
 pub(super) fn cases() -> Made {
-    [key::cases(), stack::cases()].concat()
+    [
+        instance::cases(),
+        key::cases(),
+        message::cases(),
+        stack::cases(),
+    ]
+    .concat()
 }
 
 fn case(name: &'static str, expect: &str, head: &str, bundle: impl AsRef<[u8]>) -> Made {
@@ -68,11 +76,15 @@ fn changed(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     statement.to_string().into_bytes()
 }
 
-fn signed_as(payload_type: &str, payload: &[u8]) -> Value {
+/// The test key.
+pub(super) fn pair() -> Ed25519KeyPair {
     let pem = read("keys/ed25519.key");
     let (_, pkcs8) = pem_rfc7468::decode_vec(&pem).unwrap();
-    let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).unwrap();
-    let signature = key.sign(&pae(payload_type, payload));
+    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).unwrap()
+}
+
+fn signed_as(payload_type: &str, payload: &[u8]) -> Value {
+    let signature = pair().sign(&pae(payload_type, payload));
     json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
         "verificationMaterial": {"publicKey": {"hint": "test-only"}},

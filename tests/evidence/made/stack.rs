@@ -96,7 +96,7 @@ fn keys() -> Made {
         ),
         by_logged_key(
             "key-timestamp-alone",
-            "refused Bundle error: application/vnd.dev.sigstore.bundle.v0.3+json bundle must have an inclusion proof",
+            "refused the signature stands in no transparency log",
             stack("k-tsa").to_string(),
         ),
         case(
@@ -111,7 +111,11 @@ fn keys() -> Made {
             &both_unlogged,
             stack("k-tsa").to_string(),
         ),
-        by_logged_key("key-logged-elsewhere", "refused log entry does not match the bundle", foreign_log),
+        by_logged_key(
+            "key-logged-elsewhere",
+            "refused log entry does not match the bundle",
+            foreign_log,
+        ),
         by_logged_key(
             "certificate-passed-off-as-key",
             "refused the signature is not by a trusted key",
@@ -246,10 +250,14 @@ fn logs() -> Made {
             "verified certificate logged",
             entries(json!([own[0], own[0]])),
         ),
-        by_root("log-none", "refused Bundle error: application/vnd.dev.sigstore.bundle.v0.3+json bundle must have an inclusion proof", entries(json!([]))),
+        by_root(
+            "log-none",
+            "refused the signature stands in no transparency log",
+            entries(json!([])),
+        ),
         by_root(
             "log-without-proof",
-            "refused Bundle error: application/vnd.dev.sigstore.bundle.v0.3+json bundle must have an inclusion proof",
+            "refused application/vnd.dev.sigstore.bundle.v0.3+json bundle must have an inclusion proof",
             without(stack("ci"), entry, "inclusionProof"),
         ),
         by_root(
@@ -269,7 +277,7 @@ fn logs() -> Made {
         ),
         by_root(
             "log-checkpoint-missing",
-            "refused Bundle error: inclusion proof has no checkpoint",
+            "refused inclusion proof has no checkpoint",
             without(stack("ci"), &at("inclusionProof"), "checkpoint"),
         ),
         by_root(
@@ -287,7 +295,7 @@ fn logs() -> Made {
             "unreadable the bundle is malformed: JSON error: Invalid checkpoint format",
             checkpoint(|it| it.split("\n\n").next().unwrap().to_owned() + "\n\n"),
         ),
-        by_root("log-checkpoint-of-another-bundle", "refused Bundle error: log index 4 out of range for tree size 3", {
+        by_root("log-checkpoint-of-another-bundle", "refused log index 4 out of range for tree size 3", {
             let other = stack("rs-att")
                 .pointer(&at("inclusionProof/checkpoint"))
                 .unwrap()

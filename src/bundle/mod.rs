@@ -5,10 +5,14 @@
 //! log ids and payloads are claims until `verify` has looked at them.
 
 use serde_json::Value;
+use sigstore_types::HashAlgorithm;
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 
+use crate::artifact::Algorithm;
 use crate::json::{self, JsonError};
 use crate::statement::{PAYLOAD_TYPE, Statement, StatementError};
+
+mod document;
 
 /// The largest bundle that is read, in bytes: a statement of
 /// [`MAX_STATEMENT`](crate::statement::MAX_STATEMENT) bytes in base64, and its proofs.
@@ -18,7 +22,7 @@ pub const MAX_BUNDLE: usize = 24 << 20;
 pub const MAX_PROOFS: usize = 16;
 /// The most certificates in a bundle's chain.
 pub const MAX_CHAIN: usize = 10;
-/// The most bundles in one file of JSON lines.
+/// The most bundles in one file.
 pub const MAX_BUNDLES: usize = 64;
 /// The largest file of bundles that is read, in bytes.
 pub const MAX_FILE: usize = 2 * MAX_BUNDLE;
@@ -36,6 +40,15 @@ pub enum Material {
     PublicKey,
     /// A certificate, which a trusted root must vouch for.
     Certificate,
+}
+
+/// What a bundle's signature is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A DSSE envelope, in which a statement speaks of artifacts.
+    Envelope,
+    /// The artifact's bytes themselves, of which nothing is stated.
+    Message,
 }
 
 impl Bundle {
@@ -70,34 +83,6 @@ impl Bundle {
         Ok(Self { inner })
     }
 
-    /// Reads a file with one bundle, or with one per line (JSON lines).
-    pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, BundleError> {
-        if let Ok(bundle) = Self::parse(bytes) {
-            return Ok(vec![bundle]);
-        }
-        let lines: Vec<&[u8]> = bytes
-            .split(|byte| *byte == b'\n')
-            .map(<[u8]>::trim_ascii)
-            .filter(|line| !line.is_empty())
-            .collect();
-        if lines.len() > MAX_BUNDLES {
-            return Err(BundleError::TooMany {
-                what: "bundles",
-                count: lines.len(),
-                limit: MAX_BUNDLES,
-            });
-        }
-        // Several lines that are each a JSON object are JSON lines; anything
-        // else is one damaged bundle, and its own error is the helpful one.
-        let all_objects = lines
-            .iter()
-            .all(|line| line.starts_with(b"{") && line.ends_with(b"}"));
-        if lines.len() < 2 || !all_objects {
-            return Self::parse(bytes).map(|bundle| vec![bundle]);
-        }
-        lines.into_iter().map(Self::parse).collect()
-    }
-
     /// The media type, such as `application/vnd.dev.sigstore.bundle.v0.3+json`.
     pub fn media_type(&self) -> &'static str {
         self.inner.media_type().as_str()
@@ -111,10 +96,23 @@ impl Bundle {
         }
     }
 
+    /// What its signature is over.
+    pub fn content(&self) -> Content {
+        match self.inner.content {
+            SignatureContent::MessageSignature(_) => Content::Message,
+            _ => Content::Envelope,
+        }
+    }
+
+    /// True when it has no log entry.
+    pub fn is_unlogged(&self) -> bool {
+        self.inner.verification_material.tlog_entries.is_empty()
+    }
+
     /// True when it has neither a log entry nor a timestamp.
     pub fn is_bare(&self) -> bool {
         let material = &self.inner.verification_material;
-        material.tlog_entries.is_empty()
+        self.is_unlogged()
             && material
                 .timestamp_verification_data
                 .rfc3161_timestamps
@@ -130,6 +128,33 @@ impl Bundle {
             return Err(BundleError::PayloadType(envelope.payload_type.clone()));
         }
         Ok(Statement::parse(envelope.payload.as_bytes())?)
+    }
+
+    /// The digest that a message signature claims to be over, which nothing vouches
+    /// for: its algorithm, `None` for one that prov does not compute, and its bytes.
+    pub(crate) fn unverified_message_digest(&self) -> Option<(Option<Algorithm>, &[u8])> {
+        let SignatureContent::MessageSignature(message) = &self.inner.content else {
+            return None;
+        };
+        let claimed = message.message_digest.as_ref()?;
+        let algorithm = match claimed.algorithm {
+            HashAlgorithm::Sha2256 => Some(Algorithm::Sha256),
+            HashAlgorithm::Sha2512 => Some(Algorithm::Sha512),
+            _ => None,
+        };
+        Some((algorithm, claimed.digest.as_bytes()))
+    }
+
+    /// True when the artifact's SHA-512 digest is needed to verify it.
+    pub fn wants_sha512(&self) -> bool {
+        match self.content() {
+            Content::Message => self
+                .unverified_message_digest()
+                .is_some_and(|(algorithm, _)| algorithm == Some(Algorithm::Sha512)),
+            Content::Envelope => self
+                .unverified_statement()
+                .is_ok_and(|statement| statement.wants_sha512()),
+        }
     }
 
     pub(crate) fn inner(&self) -> &sigstore_types::Bundle {
@@ -202,6 +227,9 @@ pub enum BundleError {
     /// It signs bytes and states nothing about them.
     #[error("the bundle signs bytes and holds no statement")]
     NotAStatement,
+    /// It signs a statement, not the artifact's bytes.
+    #[error("the bundle signs a statement, not the artifact's bytes")]
+    NotASignature,
     /// A DSSE payload of another type.
     #[error("the envelope holds `{0}`, wanted `{PAYLOAD_TYPE}`")]
     PayloadType(String),
