@@ -8,9 +8,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod attach;
 mod attest;
+mod copy;
 #[cfg(feature = "launch")]
 mod dev;
+mod discover;
 mod error;
 mod files;
 mod gate;
@@ -19,9 +22,12 @@ mod key;
 mod launcher;
 mod policy;
 mod policy_file;
+mod pull;
+mod push;
 #[cfg(feature = "launch")]
 mod run;
 mod sbom;
+mod store;
 mod ui;
 mod verify;
 
@@ -67,6 +73,11 @@ enum Command {
     Verify(verify::Args),
     Attest(attest::Args),
     Sbom(sbom::Args),
+    Push(push::Args),
+    Attach(attach::Args),
+    Discover(discover::Args),
+    Pull(pull::Args),
+    Copy(copy::Args),
     Policy(policy::Args),
     Key(key::Args),
 }
@@ -104,6 +115,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Attest(args) => attest::run(args),
         Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
+        Command::Push(args) => push::run(args),
+        Command::Attach(args) => attach::run(args),
+        Command::Discover(args) => discover::run(args),
+        Command::Pull(args) => pull::run(args),
+        Command::Copy(args) => copy::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),
     };

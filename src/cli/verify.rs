@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::artifact::Artifact;
+use crate::bundle::Evidence;
 use crate::policy::{Backing, Finding, Outcome};
 use crate::verify::VerifyError;
 
 use super::error::{Exit, Failure, reasons};
 use super::gate::{self, Fallback, GateArgs, Judgement};
+use super::store::{self, Stored};
 use super::{CommandResult, Format, files, ui};
 
 /// Verify an artifact's evidence and judge it by a policy
@@ -18,12 +20,12 @@ use super::{CommandResult, Format, files, ui};
 Examples:
   prov verify app.wasm --key prov.pub --insecure-ignore-tlog
   prov verify app.wasm --bundle app.sigstore.json --policy release.toml
-  prov verify app.wasm --policy release.toml --format json
+  prov verify ghcr.io/me/app:v1 --policy release.toml --format json
 
 Exit codes: 0 yes, 1 no, 2 can't say")]
 pub(super) struct Args {
-    /// The artifact
-    #[arg(value_name = "FILE")]
+    /// The artifact: a file, HOST/REPOSITORY[:TAG][@DIGEST] or oci:DIR[:TAG]
+    #[arg(value_name = "ARTIFACT|REF")]
     artifact: PathBuf,
 
     #[command(flatten)]
@@ -35,14 +37,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let file = files::open(&args.artifact, "artifact")?;
-    let evidence = args.gate.evidence(&args.artifact)?;
-    let sha512 = evidence
-        .iter()
-        .filter_map(|each| each.bundle.unverified_statement().ok())
-        .any(|statement| statement.wants_sha512());
-    let artifact = Artifact::from_reader(files::name(&args.artifact), file, sha512)
-        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    let (artifact, evidence) = match store::reference_or_file(args.artifact.as_os_str())? {
+        Some(reference) => {
+            let stored = Stored::find(&reference)?;
+            let evidence = stored.evidence(&args.gate)?;
+            (stored.artifact(&evidence)?, evidence)
+        }
+        None => args.file()?,
+    };
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
     match args.format {
         Format::Text => ui::data(&text(&artifact, &judgement)),
@@ -51,6 +53,21 @@ pub(super) fn run(args: Args) -> CommandResult {
     match judgement.verdict.passed() {
         true => Ok(Exit::Yes),
         false => Ok(Exit::No),
+    }
+}
+
+impl Args {
+    /// The file that was named, and the evidence beside it.
+    fn file(&self) -> Result<(Artifact, Vec<Evidence>), Failure> {
+        let file = files::open(&self.artifact, "artifact")?;
+        let evidence = self.gate.evidence(&self.artifact)?;
+        let sha512 = evidence
+            .iter()
+            .filter_map(|each| each.bundle.unverified_statement().ok())
+            .any(|statement| statement.wants_sha512());
+        let artifact = Artifact::from_reader(files::name(&self.artifact), file, sha512)
+            .map_err(|error| Failure::cant_say(reasons(&error)))?;
+        Ok((artifact, evidence))
     }
 }
 
