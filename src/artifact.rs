@@ -53,6 +53,15 @@ impl Digest {
         }
     }
 
+    /// The digest that a hasher of this algorithm ended with. Bytes of another
+    /// length are no digest and equal none.
+    pub(crate) fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Self {
+        Self {
+            algorithm,
+            bytes: bytes.to_vec(),
+        }
+    }
+
     /// A digest from its hexadecimal form, in lower case and of the right length.
     pub fn from_hex(algorithm: Algorithm, hex: &str) -> Result<Self, ArtifactError> {
         let bytes = decode_hex(hex)
@@ -217,6 +226,18 @@ impl Artifact {
             }),
             content: Content::Streamed,
         })
+    }
+
+    /// An artifact that another floor streamed: it hashed every byte, and `sha256` is
+    /// what that came to.
+    pub(crate) fn streamed(name: impl Into<String>, sha256: Digest, size: u64) -> Self {
+        Self {
+            name: name.into(),
+            size,
+            sha256,
+            sha512: None,
+            content: Content::Streamed,
+        }
     }
 
     /// An artifact that lies compressed inside this binary. `sha256` is what

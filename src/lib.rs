@@ -13,8 +13,8 @@
 //! | [`statement`] | what an envelope states about an artifact |
 //! | [`artifact`] | bytes and their digests |
 //!
-//! [`provenance`], [`sbom`] and [`sign`] make evidence; they stand beside `verify` and
-//! know nothing of it.
+//! [`provenance`], [`sbom`] and [`sign`] make evidence, [`oci`] carries it; they stand
+//! beside `verify` and know nothing of it.
 
 pub mod artifact;
 pub mod bundle;
@@ -25,6 +25,7 @@ pub mod json;
 pub mod key;
 #[cfg(feature = "launch")]
 pub mod launch;
+pub mod oci;
 pub mod policy;
 pub mod provenance;
 pub mod sbom;

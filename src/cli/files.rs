@@ -86,6 +86,20 @@ pub(super) fn write(
     readers: Readers,
     existing: Existing,
 ) -> Result<(), Failure> {
+    write_with(path, readers, existing, |file| {
+        file.write_all(bytes).map_err(|error| {
+            Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
+        })
+    })
+}
+
+/// The same for what is too large to be held: `fill` writes it.
+pub(super) fn write_with(
+    path: &Path,
+    readers: Readers,
+    existing: Existing,
+    fill: impl FnOnce(&mut File) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let unwritable = |error: io::Error| {
         Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
     };
@@ -97,7 +111,7 @@ pub(super) fn write(
         .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(parent(path))
         .map_err(|error| no_room(path, &error))?;
-    file.write_all(bytes).map_err(unwritable)?;
+    fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(unwritable)?;
     match existing {
         Existing::Replace => file

@@ -8,12 +8,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod attach;
 mod attest;
 mod conformance;
+mod copy;
 #[cfg(feature = "launch")]
 mod dev;
 mod diff;
 mod diff_output;
+mod discover;
 mod error;
 mod files;
 mod gate;
@@ -24,12 +27,15 @@ mod launcher;
 mod password;
 mod policy;
 mod policy_file;
+mod pull;
+mod push;
 mod resolve;
 #[cfg(feature = "launch")]
 mod run;
 mod sbom;
 mod sbom_output;
 mod signer;
+mod store;
 mod ui;
 mod verify;
 
@@ -76,6 +82,11 @@ enum Command {
     Attest(attest::Args),
     Sbom(sbom::Args),
     Diff(diff::Args),
+    Push(push::Args),
+    Attach(attach::Args),
+    Discover(discover::Args),
+    Pull(pull::Args),
+    Copy(copy::Args),
     Policy(policy::Args),
     Key(key::Args),
     #[command(hide = true)]
@@ -116,6 +127,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Attest(args) => attest::run(args, cli.verbose > 0),
         Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
         Command::Diff(args) => diff::run(args, cli.verbose > 0),
+        Command::Push(args) => push::run(args),
+        Command::Attach(args) => attach::run(args),
+        Command::Discover(args) => discover::run(args),
+        Command::Pull(args) => pull::run(args),
+        Command::Copy(args) => copy::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),
         Command::Conformance(args) => conformance::run(args),

@@ -7,6 +7,7 @@ use crate::launch::{Access, Connect, Guest, Input};
 
 use super::error::{Exit, Failure, reasons};
 use super::gate::{Fallback, GateArgs};
+use super::store::{self, Stored};
 use super::{CommandResult, files, launcher};
 
 /// The largest module that is read, in bytes.
@@ -19,14 +20,14 @@ pub(super) const MAX_MODULE: u64 = 512 << 20;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  prov run app.wasm --policy release.toml
+  prov run ghcr.io/me/app:v1 --policy release.toml
   prov run app.wasm --key prov.pub --insecure-ignore-tlog -- --port 8080
   prov run app.wasm --policy release.toml --dir ./data::/data --env LOG=debug
 
 Exit codes: the module's own once it runs; before that 1 refused, 2 can't say")]
 pub(super) struct Args {
-    /// The module
-    #[arg(value_name = "MODULE")]
+    /// The module: a file, HOST/REPOSITORY[:TAG][@DIGEST] or oci:DIR[:TAG]
+    #[arg(value_name = "MODULE|REF")]
     module: PathBuf,
 
     #[command(flatten)]
@@ -65,11 +66,21 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let name = files::name(&args.module);
-    let file = files::open(&args.module, "module")?;
-    let evidence = args.gate.evidence(&args.module)?;
-    let artifact = Artifact::read(&name, file, MAX_MODULE)
-        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    let (name, artifact, evidence) = match store::reference_or_file(args.module.as_os_str())? {
+        Some(reference) => {
+            let stored = Stored::find(&reference)?;
+            let evidence = stored.evidence(&args.gate)?;
+            (reference.to_string(), stored.module(MAX_MODULE)?, evidence)
+        }
+        None => {
+            let name = files::name(&args.module);
+            let file = files::open(&args.module, "module")?;
+            let evidence = args.gate.evidence(&args.module)?;
+            let artifact = Artifact::read(&name, file, MAX_MODULE)
+                .map_err(|error| Failure::cant_say(reasons(&error)))?;
+            (name, artifact, evidence)
+        }
+    };
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
     let attested = judgement.admit(artifact)?;
 

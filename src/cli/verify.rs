@@ -11,6 +11,7 @@ use crate::verify::VerifyError;
 
 use super::error::{Exit, Failure, reasons};
 use super::gate::{self, Fallback, GateArgs, Judgement};
+use super::store::{self, Stored};
 use super::{CommandResult, Format, files, ui};
 
 /// Verify an artifact's evidence and judge it by a policy
@@ -19,13 +20,14 @@ use super::{CommandResult, Format, files, ui};
 Examples:
   prov verify app.wasm --key prov.pub --insecure-ignore-tlog
   prov verify app.wasm --bundle app.sigstore.json --policy release.toml
-  prov verify app.wasm --policy release.toml --format json
+  prov verify ghcr.io/me/app:v1 --policy release.toml --format json
   prov verify sha256:$(sha256sum <app.wasm | cut -c-64) --bundle app.json --policy release.toml
 
 Exit codes: 0 yes, 1 no, 2 can't say")]
 pub(super) struct Args {
-    /// The artifact, or its digest (sha256:… or sha512:…) when it is elsewhere
-    #[arg(value_name = "FILE|DIGEST")]
+    /// The artifact: a file, HOST/REPOSITORY[:TAG][@DIGEST] or oci:DIR[:TAG]; or
+    /// the digest (sha256:… or sha512:…) of one that is elsewhere
+    #[arg(value_name = "ARTIFACT|REF|DIGEST")]
     artifact: PathBuf,
 
     #[command(flatten)]
@@ -37,7 +39,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let (artifact, evidence) = find(&args)?;
+    let (artifact, evidence) = args.find()?;
     let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
     match args.format {
         Format::Text => ui::data(&text(&artifact, &judgement)),
@@ -49,20 +51,27 @@ pub(super) fn run(args: Args) -> CommandResult {
     }
 }
 
-/// The artifact, streamed by or named by its digest, and the evidence about it.
-fn find(args: &Args) -> Result<(Artifact, Vec<Evidence>), Failure> {
-    let named = args.artifact.to_str();
-    if let Some(digest) = named.and_then(|name| name.parse::<Digest>().ok()) {
-        let name = format!("{}…", &digest.to_string()[..19]);
-        let evidence = args.gate.named_evidence(&name)?;
-        return Ok((Artifact::from_digest(name, digest), evidence));
+impl Args {
+    /// The artifact, streamed by or named by its digest, and the evidence about it.
+    fn find(&self) -> Result<(Artifact, Vec<Evidence>), Failure> {
+        let named = self.artifact.to_str();
+        if let Some(digest) = named.and_then(|name| name.parse::<Digest>().ok()) {
+            let name = format!("{}…", &digest.to_string()[..19]);
+            let evidence = self.gate.named_evidence(&name)?;
+            return Ok((Artifact::from_digest(name, digest), evidence));
+        }
+        if let Some(reference) = store::reference_or_file(self.artifact.as_os_str())? {
+            let stored = Stored::find(&reference)?;
+            let evidence = stored.evidence(&self.gate)?;
+            return Ok((stored.artifact(&evidence)?, evidence));
+        }
+        let file = files::open(&self.artifact, "artifact")?;
+        let evidence = self.gate.evidence(&self.artifact)?;
+        let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
+        let artifact = Artifact::from_reader(files::name(&self.artifact), file, sha512)
+            .map_err(|error| Failure::cant_say(reasons(&error)))?;
+        Ok((artifact, evidence))
     }
-    let file = files::open(&args.artifact, "artifact")?;
-    let evidence = args.gate.evidence(&args.artifact)?;
-    let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
-    let artifact = Artifact::from_reader(files::name(&args.artifact), file, sha512)
-        .map_err(|error| Failure::cant_say(reasons(&error)))?;
-    Ok((artifact, evidence))
 }
 
 fn text(artifact: &Artifact, judgement: &Judgement) -> String {

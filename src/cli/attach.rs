@@ -1,0 +1,123 @@
+//! `prov attach`: put evidence beside what is stored.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::bundle::{self, Bundle};
+use crate::oci::{self, Manifest, Reference};
+
+use super::error::{Exit, Failure, reasons};
+use super::store::{self, Stored};
+use super::{CommandResult, files, ui};
+
+/// Attach evidence to an artifact in a registry or a layout
+///
+/// Each bundle becomes one referrer, where cosign, gh, Kyverno and others look for it.
+/// Attaching the same bundle again changes nothing.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  prov attach ghcr.io/me/app:v1 app.wasm.sigstore.jsonl
+  prov attach oci:layout:v1 provenance.json sbom.json
+
+Exit codes: 0 attached and read back, 1 the evidence is about something else, 2 can't say")]
+pub(super) struct Args {
+    /// The artifact: HOST/REPOSITORY[:TAG][@DIGEST] or oci:DIR[:TAG]
+    #[arg(value_name = "REF", value_parser = store::reference)]
+    reference: Reference,
+
+    /// A file with a Sigstore bundle, or one per line
+    #[arg(value_name = "BUNDLE", required = true)]
+    bundles: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: Args) -> CommandResult {
+    let mut bundles = Vec::new();
+    for path in &args.bundles {
+        bundles.extend(read(path)?);
+    }
+    let stored = Stored::find(&args.reference)?;
+    for (path, bytes) in &bundles {
+        speaks_of(path, bytes, &stored)?;
+    }
+    let bytes: Vec<_> = bundles.into_iter().map(|(_, bytes)| bytes).collect();
+    let subject = stored.manifest.descriptor();
+    let attached = store::wait(
+        &args.reference,
+        oci::attach(&*stored.store, &subject, &bytes),
+    )?;
+    tell(&args.reference, &stored.manifest, &attached);
+    Ok(Exit::Yes)
+}
+
+/// What was attached, and its digests as data.
+pub(super) fn tell(reference: &Reference, subject: &Manifest, attached: &[Manifest]) {
+    ui::say(&format!(
+        "attached {} to {}",
+        match attached.len() {
+            1 => "1 bundle".to_owned(),
+            count => format!("{count} bundles"),
+        },
+        reference.pinned(subject.digest())
+    ));
+    for manifest in attached {
+        ui::data(&format!("{}\n", reference.pinned(manifest.digest())));
+    }
+}
+
+/// The bundles of a file, each with the bytes that it is.
+fn read(path: &Path) -> Result<Vec<(PathBuf, Bytes)>, Failure> {
+    let bytes = files::read(path, bundle::MAX_FILE as u64, "bundle")?;
+    Bundle::parse_all(&bytes).map_err(|error| {
+        Failure::cant_say(format!("`{}` is not a readable bundle", path.display()))
+            .with("reason", reasons(&error))
+            .with("wanted", "a Sigstore bundle, or one per line")
+    })?;
+    let whole = bytes.trim_ascii();
+    let parts: Vec<&[u8]> = match Bundle::parse(whole) {
+        Ok(_) => vec![whole],
+        Err(_) => whole
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .collect(),
+    };
+    Ok(parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| (path.to_owned(), Bytes::copy_from_slice(part)))
+        .collect())
+}
+
+/// Evidence about another artifact would only ever be refused there.
+fn speaks_of(path: &Path, bytes: &[u8], stored: &Stored) -> Result<(), Failure> {
+    let Some(statement) = Bundle::parse(bytes)
+        .ok()
+        .and_then(|b| b.unverified_statement().ok())
+    else {
+        return Ok(()); // a signature over bytes names nothing
+    };
+    let subjects = statement.subject_digests();
+    let manifest = &stored.manifest;
+    let here = std::iter::once(manifest.digest())
+        .chain(manifest.layers().iter().map(|layer| &layer.digest));
+    if here.clone().any(|digest| subjects.contains(digest)) {
+        return Ok(());
+    }
+    let list =
+        |digests: &mut dyn Iterator<Item = String>| digests.take(4).collect::<Vec<_>>().join("\n");
+    let mut failure = Failure::no(format!(
+        "`{}` is not about `{}`",
+        path.display(),
+        stored.reference
+    ))
+    .with("seen", list(&mut subjects.iter().map(ToString::to_string)))
+    .with("wanted", list(&mut here.map(ToString::to_string)));
+    if !manifest.manifests().is_empty() {
+        failure = failure.hint(format!(
+            "`prov discover {}` shows the digest of each platform; attach to that",
+            stored.reference
+        ));
+    }
+    Err(failure)
+}

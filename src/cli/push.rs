@@ -1,0 +1,106 @@
+//! `prov push`: store an artifact in a registry or a layout.
+
+use std::path::PathBuf;
+
+use crate::oci::{self, FILE_TYPE, Name, PackError, Place, Reference};
+
+use super::error::{Exit, Failure, reasons};
+use super::{CommandResult, store, ui};
+
+/// Store an artifact in a registry or in a layout on disk
+///
+/// WebAssembly modules and components are stored as wash and wkg expect them, other
+/// files as one layer. Several native binaries are stored under an index, each for
+/// the platform that it says itself. The same files always get the same digest.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  prov push app.wasm ghcr.io/me/app:v1
+  prov push app.wasm oci:layout:v1
+  prov push wash-linux-amd64 wash-linux-arm64 wash-darwin-arm64 ghcr.io/me/wash:v1
+
+Exit codes: 0 stored and read back, 2 can't say")]
+pub(super) struct Args {
+    /// The artifact; several are one artifact for several platforms
+    #[arg(value_name = "ARTIFACT", required = true)]
+    artifacts: Vec<PathBuf>,
+
+    /// Where to: HOST/REPOSITORY[:TAG] or oci:DIR[:TAG]
+    #[arg(value_name = "REF", required = true, value_parser = store::reference)]
+    reference: Reference,
+
+    /// The artifact type of what is not WebAssembly
+    #[arg(long, value_name = "TYPE", default_value = FILE_TYPE)]
+    artifact_type: String,
+}
+
+pub(super) fn run(args: Args) -> CommandResult {
+    let reference = &args.reference;
+    let tag = match &reference.name {
+        Name::Tag(tag) => tag.clone(),
+        Name::Digest(_) => {
+            return Err(Failure::cant_say("a digest can't be chosen")
+                .with("seen", reference)
+                .with("wanted", "a tag, or nothing for `latest`"));
+        }
+    };
+    let created = created()?;
+    let files = args
+        .artifacts
+        .iter()
+        .map(|path| oci::pack(path, &args.artifact_type, &created))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| failure(&error, reference))?;
+    let target = store::open(reference)?;
+    let pushed = oci::wait(oci::push(&*target, &files, &args.artifact_type, Some(&tag)))
+        .map_err(|error| store::failure(&error, reference))?
+        .map_err(|error| failure(&error, reference))?;
+    for file in &files {
+        let platform = file.platform.as_ref().filter(|_| files.len() > 1);
+        let platform = platform
+            .map(|platform| format!(" for {platform}"))
+            .unwrap_or_default();
+        ui::say(&format!(
+            "stored {}{platform}, {}",
+            ui::clean(file.artifact.name()),
+            ui::bytes(file.artifact.size())
+        ));
+        ui::say(&format!(
+            "  {} {}",
+            file.artifact.sha256(),
+            ui::clean(file.artifact.name())
+        ));
+    }
+    ui::say(&format!("tagged {reference}"));
+    ui::data(&format!("{}\n", reference.pinned(pushed.digest())));
+    Ok(Exit::Yes)
+}
+
+/// `SOURCE_DATE_EPOCH`, or the beginning of time: what is stored is the same for the
+/// same file, whenever that is done.
+fn created() -> Result<String, Failure> {
+    let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(jiff::Timestamp::UNIX_EPOCH.to_string());
+    };
+    let time = epoch.to_str().and_then(|text| text.parse().ok());
+    match time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()) {
+        Some(time) => Ok(time.to_string()),
+        None => Err(Failure::cant_say(
+            "`SOURCE_DATE_EPOCH` is no number of seconds",
+        )),
+    }
+}
+
+fn failure(error: &PackError, reference: &Reference) -> Failure {
+    match error {
+        PackError::Oci(error) => store::failure(error, reference),
+        PackError::Platform(_) => Failure::cant_say("several artifacts, and no index for them")
+            .with("reason", error)
+            .with("wanted", "native binaries, each for another platform")
+            .hint(match &reference.place {
+                Place::Layout(_) => "`prov push ARTIFACT oci:DIR:TAG` stores one",
+                Place::Registry(_) => "`prov push ARTIFACT HOST/REPOSITORY:TAG` stores one",
+            }),
+        _ => Failure::cant_say(reasons(error)),
+    }
+}

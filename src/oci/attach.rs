@@ -1,0 +1,352 @@
+//! Evidence beside an artifact: one referrer per bundle, laid out so that cosign, gh,
+//! oras, Kyverno and Flux find it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::Value;
+
+use crate::artifact::Digest;
+use crate::bundle::{self, Bundle, BundleError, Evidence};
+use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
+
+use super::{
+    CREATED, Content, Descriptor, EMPTY, EMPTY_TYPE, Manifest, Name, OciError, Store, TITLE,
+    put_bytes,
+};
+
+/// The start of the media type of each version of Sigstore's bundle.
+const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle";
+/// Annotation: what kind of content a bundle has.
+const CONTENT: &str = "dev.sigstore.bundle.content";
+/// Annotation: the predicate type of the statement in a bundle.
+const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+/// How many referrers are fetched at once.
+const AT_ONCE: usize = 8;
+
+/// The manifest that attaches `bundle` to `subject`. It is made of what is signed
+/// alone, so that the same bundle is attached once, however often it is tried.
+pub fn referrer(subject: &Descriptor, bundle: &Bytes) -> Result<Manifest, OciError> {
+    let parsed = Bundle::parse(bundle).map_err(|error| OciError::Manifest(error.to_string()))?;
+    let statement = parsed.unverified_statement().ok();
+    let mut annotations = BTreeMap::new();
+    let content = match statement {
+        Some(_) => "dsse-envelope",
+        None => "message-signature",
+    };
+    annotations.insert(CONTENT.to_owned(), content.to_owned());
+    if let Some(statement) = &statement {
+        annotations.insert(PREDICATE_TYPE.to_owned(), statement.predicate_type.clone());
+        if let Some(created) = created(statement) {
+            annotations.insert(CREATED.to_owned(), created);
+        }
+    }
+    let layer = Descriptor::of(parsed.media_type(), bundle)
+        .with_annotation(TITLE, title(statement.as_ref()));
+    Manifest::image(
+        Some(parsed.media_type()),
+        &Descriptor::of(EMPTY_TYPE, EMPTY),
+        &[layer],
+        // A subject's own annotations and artifact type stand in its manifest.
+        Some(&Descriptor::new(
+            &*subject.media_type,
+            subject.digest.clone(),
+            subject.size,
+        )),
+        &annotations,
+    )
+}
+
+/// When what the statement says was so, by its own signed word.
+fn created(statement: &Statement) -> Option<String> {
+    let time = [
+        "/runDetails/metadata/finishedOn",
+        "/runDetails/metadata/startedOn",
+        "/metadata/buildFinishedOn",
+        "/metadata/timestamp",
+        "/timeVerified",
+    ]
+    .iter()
+    .find_map(|path| statement.predicate.pointer(path).and_then(Value::as_str))?;
+    let time: jiff::Timestamp = time.parse().ok()?;
+    Some(time.to_string())
+}
+
+/// The file name that others give it when they pull it.
+fn title(statement: Option<&Statement>) -> &'static str {
+    match statement.map(|statement| statement.predicate_type.as_str()) {
+        Some(SLSA_PROVENANCE_V1) => "provenance.sigstore.json",
+        Some(sbom) if sbom.starts_with(CYCLONEDX_BOM) => "sbom.sigstore.json",
+        _ => "evidence.sigstore.json",
+    }
+}
+
+/// Attaches each of `bundles` to `subject`, and reads back that it did.
+pub async fn attach(
+    store: &dyn Store,
+    subject: &Descriptor,
+    bundles: &[Bytes],
+) -> Result<Vec<Manifest>, OciError> {
+    let mut manifests = Vec::new();
+    put_bytes(store, EMPTY_TYPE, &Bytes::from_static(EMPTY)).await?;
+    for bundle in bundles {
+        let manifest = referrer(subject, bundle)?;
+        for layer in manifest.layers() {
+            store.put_blob(layer, Content::Bytes(bundle)).await?;
+        }
+        store.put_manifest(&manifest, None).await?;
+        manifests.push(manifest);
+    }
+    let listed: Vec<_> = manifests.iter().map(Manifest::referrer).collect();
+    store.list(&subject.digest, &listed).await?;
+    read_back(store, &subject.digest, &listed).await?;
+    Ok(manifests)
+}
+
+/// An error unless each of `wanted` is listed as a referrer of `subject`.
+pub(super) async fn read_back(
+    store: &dyn Store,
+    subject: &Digest,
+    wanted: &[Descriptor],
+) -> Result<(), OciError> {
+    let listed = store.referrers(subject).await?;
+    for each in wanted {
+        if !listed.iter().any(|entry| entry.digest == each.digest) {
+            return Err(OciError::NotReadBack {
+                what: format!("the referrer {}", each.digest),
+                why: format!("it is not listed for {subject}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is listed as a referrer, and its manifest if it is one.
+#[derive(Debug)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its manifest, which names the subject; or why it is not counted.
+    pub manifest: Result<Manifest, OciError>,
+}
+
+/// The referrers of `subject`, each by its own manifest: what a list says of them is
+/// a claim. One that is damaged, gone or another's is told and does not count; when
+/// it can't be known what one is, that is an error.
+pub async fn referrers(store: &dyn Store, subject: &Digest) -> Result<Vec<Referrer>, OciError> {
+    let listed = store.referrers(subject).await?;
+    let mut found: Vec<_> = stream::iter(listed)
+        .map(|entry| async move {
+            let manifest = match one(store, subject, &entry).await {
+                Err(error) if !error.is_about_content() => return Err(error),
+                manifest => manifest,
+            };
+            Ok(Referrer {
+                digest: entry.digest,
+                manifest,
+            })
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    found.sort_by(|a, b| a.digest.cmp(&b.digest));
+    Ok(found)
+}
+
+async fn one(
+    store: &dyn Store,
+    subject: &Digest,
+    entry: &Descriptor,
+) -> Result<Manifest, OciError> {
+    let manifest = store.manifest(&Name::Digest(entry.digest.clone())).await?;
+    let why = match &manifest.subject {
+        Some(named) if named.digest == *subject => return Ok(manifest),
+        Some(named) => format!("its subject is {}", named.digest),
+        None => "it has no subject".to_owned(),
+    };
+    Err(OciError::OtherSubject {
+        referrer: entry.digest.clone(),
+        subject: subject.clone(),
+        why,
+    })
+}
+
+impl Manifest {
+    /// The bundle that it attaches, if that is what it is: exactly one layer, of the
+    /// bundle's type. Its artifact type and annotations are not asked.
+    pub fn bundle(&self) -> Option<&Descriptor> {
+        match self.layers() {
+            [layer] if layer.media_type.starts_with(BUNDLE_TYPE) => Some(layer),
+            _ => None,
+        }
+    }
+}
+
+/// Why an attached bundle is not counted.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadBundle {
+    /// It could not be had.
+    #[error(transparent)]
+    Content(#[from] OciError),
+    /// It is none.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+/// The bundles among `referrers`, with the bytes that they were: nothing in them is
+/// believed. What could not be read is told beside them.
+#[derive(Debug, Default)]
+pub struct Bundles {
+    /// The evidence; its origin is the referrer's digest.
+    pub evidence: Vec<Evidence>,
+    /// The bytes of each, in the same order.
+    pub bytes: Vec<Bytes>,
+    /// What is listed and does not count.
+    pub unread: Vec<(Digest, UnreadBundle)>,
+}
+
+/// Fetches the bundles among `referrers`.
+pub async fn bundles(store: &dyn Store, referrers: Vec<Referrer>) -> Result<Bundles, OciError> {
+    let mut found = Bundles::default();
+    let mut wanted = Vec::new();
+    for each in referrers {
+        match each.manifest {
+            Ok(manifest) => {
+                wanted.extend(manifest.bundle().map(|layer| (each.digest, layer.clone())))
+            }
+            Err(error) => found.unread.push((each.digest, error.into())),
+        }
+    }
+    if wanted.len() > bundle::MAX_BUNDLES {
+        return Err(OciError::TooMany {
+            what: "attached bundles",
+            limit: bundle::MAX_BUNDLES,
+        });
+    }
+    let total = wanted
+        .iter()
+        .fold(0u64, |sum, (_, layer)| sum.saturating_add(layer.size));
+    if total > bundle::MAX_FILE as u64 {
+        return Err(OciError::TooLarge {
+            what: "all attached bundles together".to_owned(),
+            limit: bundle::MAX_FILE as u64,
+        });
+    }
+    let mut read: Vec<_> = stream::iter(wanted)
+        .map(|(digest, layer)| async move {
+            let bytes = async {
+                store
+                    .blob(&layer)
+                    .await?
+                    .read(bundle::MAX_BUNDLE as u64)
+                    .await
+            };
+            (digest, bytes.await)
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    for (digest, bytes) in read.drain(..) {
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_about_content() => {
+                found.unread.push((digest, error.into()));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        match Bundle::parse(&bytes) {
+            Ok(bundle) => {
+                found.evidence.push(Evidence {
+                    origin: digest.to_string(),
+                    bundle,
+                });
+                found.bytes.push(bytes);
+            }
+            Err(error) => found.unread.push((digest, error.into())),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::{Memory, wait};
+    use base64::Engine as _;
+    use serde_json::json;
+
+    fn bundle(predicate_type: &str, predicate: &Value) -> Bytes {
+        let statement = json!({
+            "_type": crate::statement::STATEMENT_V1,
+            "subject": [{"digest": {"sha256": "00"}}],
+            "predicateType": predicate_type,
+            "predicate": predicate,
+        });
+        let payload = base64::engine::general_purpose::STANDARD.encode(statement.to_string());
+        let bundle = json!({
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {"publicKey": {"hint": "x"}},
+            "dsseEnvelope": {
+                "payloadType": crate::statement::PAYLOAD_TYPE,
+                "payload": payload,
+                "signatures": [{"sig": "AA=="}],
+            },
+        });
+        bundle.to_string().into()
+    }
+
+    fn provenance() -> Bytes {
+        let metadata = json!({"finishedOn": "2026-01-02T03:04:05Z"});
+        bundle(
+            SLSA_PROVENANCE_V1,
+            &json!({"runDetails": {"metadata": metadata}}),
+        )
+    }
+
+    #[test]
+    fn laid_out_as_others_look_for_it() {
+        let subject = Descriptor::of(super::super::IMAGE_MANIFEST, b"subject");
+        let manifest = referrer(&subject, &provenance()).unwrap();
+        let written: Value = serde_json::from_slice(manifest.bytes()).unwrap();
+        let bundle_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let wanted = json!({
+            "schemaVersion": 2,
+            "mediaType": super::super::IMAGE_MANIFEST,
+            "artifactType": bundle_type,
+            "config": {"mediaType": EMPTY_TYPE, "size": 2, "digest":
+                "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
+            "layers": [{
+                "mediaType": bundle_type,
+                "size": provenance().len(),
+                "digest": Digest::sha256(&provenance()).to_string(),
+                "annotations": {TITLE: "provenance.sigstore.json"},
+            }],
+            "subject": {"mediaType": subject.media_type, "size": 7, "digest": subject.digest.to_string()},
+            "annotations": {
+                CONTENT: "dsse-envelope",
+                PREDICATE_TYPE: SLSA_PROVENANCE_V1,
+                CREATED: "2026-01-02T03:04:05Z",
+            },
+        });
+        assert_eq!(written, wanted);
+        assert!(referrer(&subject, &Bytes::from_static(b"{}")).is_err());
+    }
+
+    #[test]
+    fn attached_twice_is_attached_once_and_found() {
+        let store = Memory::new();
+        let subject = Descriptor::of(super::super::IMAGE_MANIFEST, b"subject");
+        let both = [provenance(), bundle(CYCLONEDX_BOM, &json!({}))];
+        let found = wait(async {
+            attach(&store, &subject, &both).await?;
+            attach(&store, &subject, &both).await?;
+            bundles(&store, referrers(&store, &subject.digest).await?).await
+        });
+        let found = found.unwrap().unwrap();
+        assert_eq!((found.evidence.len(), found.unread.len()), (2, 0));
+        let other = Digest::sha256(b"other");
+        assert!(wait(referrers(&store, &other)).unwrap().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,286 @@
+//! Content on its way: hashed as it passes, and never more of it than was said.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
+use sha2::{Digest as _, Sha256, Sha512};
+
+use crate::artifact::{Algorithm, Artifact, Digest};
+
+use super::{Descriptor, OciError, Store};
+
+/// How much of a file is read at once.
+const CHUNK: usize = 256 << 10;
+
+/// Pieces of content, or why there are no more of them.
+pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, OciError>> + Send>>;
+
+/// Content on its way. It ends in an error unless it was exactly as long as its
+/// descriptor says and has its digest; nothing may be kept before it has ended well.
+pub struct Blob {
+    chunks: Chunks,
+    wanted: Digest,
+    size: u64,
+    seen: u64,
+    /// None when whoever gets it compares the digest itself, or when it is over.
+    hasher: Option<Hasher>,
+    over: bool,
+}
+
+impl Blob {
+    /// Content that comes from outside.
+    pub(super) fn new(descriptor: &Descriptor, chunks: Chunks) -> Self {
+        Self {
+            chunks,
+            wanted: descriptor.digest.clone(),
+            size: descriptor.size,
+            seen: 0,
+            hasher: Some(Hasher::new(descriptor.digest.algorithm())),
+            over: false,
+        }
+    }
+
+    /// The next piece; None at its good end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, OciError>> {
+        if self.over {
+            return None;
+        }
+        let next = match self.chunks.next().await {
+            Some(Ok(chunk)) => self.pass(chunk).map(Some),
+            Some(Err(error)) => Err(error),
+            None => self.end().map(|()| None),
+        };
+        self.over = !matches!(next, Ok(Some(_)));
+        next.transpose()
+    }
+
+    fn pass(&mut self, chunk: Bytes) -> Result<Bytes, OciError> {
+        self.seen += chunk.len() as u64;
+        if self.seen > self.size {
+            return Err(self.other_size());
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&chunk);
+        }
+        Ok(chunk)
+    }
+
+    fn end(&mut self) -> Result<(), OciError> {
+        if self.seen != self.size {
+            return Err(self.other_size());
+        }
+        match self.hasher.take().map(Hasher::finish) {
+            Some(seen) if seen != self.wanted => Err(OciError::OtherDigest {
+                what: self.wanted.clone(),
+                seen,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn other_size(&self) -> OciError {
+        OciError::OtherSize {
+            what: self.wanted.clone(),
+            seen: self.seen,
+            wanted: self.size,
+        }
+    }
+
+    /// All of it, at most `limit` bytes.
+    pub async fn read(mut self, limit: u64) -> Result<Bytes, OciError> {
+        if self.size > limit {
+            return Err(OciError::TooLarge {
+                what: self.wanted.to_string(),
+                limit,
+            });
+        }
+        // Grown as bytes come, for a size is cheap to claim.
+        let mut all = Vec::new();
+        while let Some(chunk) = self.next().await {
+            all.extend_from_slice(&chunk?);
+        }
+        Ok(all.into())
+    }
+
+    /// Lets all of it pass and keeps what it is: in constant memory, hashed once.
+    pub async fn into_artifact(mut self, name: impl Into<String>) -> Result<Artifact, OciError> {
+        if self.wanted.algorithm() != Algorithm::Sha256 || self.hasher.is_none() {
+            return Err(OciError::Manifest(format!(
+                "{} is no SHA-256 digest",
+                self.wanted
+            )));
+        }
+        while let Some(chunk) = self.next().await {
+            chunk?;
+        }
+        Ok(Artifact::streamed(name, self.wanted, self.size))
+    }
+
+    /// The pieces as a stream.
+    pub(super) fn into_stream(
+        self,
+    ) -> impl Stream<Item = Result<Bytes, OciError>> + Send + 'static {
+        stream::unfold(self, |mut blob| async move {
+            let next = blob.next().await?;
+            Some((next, blob))
+        })
+    }
+}
+
+/// Where content that is put into a store comes from. It can be opened more than
+/// once, for a transfer may have to start anew.
+#[derive(Clone, Copy)]
+pub enum Content<'a> {
+    /// Bytes that are held.
+    Bytes(&'a Bytes),
+    /// A file.
+    File(&'a Path),
+    /// Another store.
+    Store(&'a dyn Store),
+}
+
+impl Content<'_> {
+    /// Opens it; it must turn out to be what `descriptor` says.
+    pub(super) async fn open(&self, descriptor: &Descriptor) -> Result<Blob, OciError> {
+        let chunks: Chunks = match self {
+            Content::Store(store) => return store.blob(descriptor).await,
+            Content::Bytes(bytes) => {
+                let bytes = Bytes::clone(bytes);
+                stream::once(async move { Ok(bytes) }).boxed()
+            }
+            Content::File(path) => file_chunks(path)?,
+        };
+        Ok(Blob::new(descriptor, chunks))
+    }
+
+    /// Opens it for a receiver that compares the digest itself, as a registry does:
+    /// what lies here was hashed already when its descriptor was made.
+    pub(super) async fn open_unhashed(&self, descriptor: &Descriptor) -> Result<Blob, OciError> {
+        let mut blob = self.open(descriptor).await?;
+        if !matches!(self, Content::Store(_)) {
+            blob.hasher = None;
+        }
+        Ok(blob)
+    }
+}
+
+/// The pieces of a file.
+pub(super) fn file_chunks(path: &Path) -> Result<Chunks, OciError> {
+    let path = path.to_owned();
+    let unreadable = |path: &Path, source| OciError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(&path).map_err(|error| unreadable(&path, error))?;
+    let chunks = stream::unfold(Some(file), move |file| {
+        let next = file.and_then(|mut file| {
+            let mut chunk = vec![0; CHUNK];
+            match file.read(&mut chunk) {
+                Ok(0) => None,
+                Ok(count) => {
+                    chunk.truncate(count);
+                    Some((Ok(Bytes::from(chunk)), Some(file)))
+                }
+                Err(error) => Some((Err(unreadable(&path, error)), None)),
+            }
+        });
+        std::future::ready(next)
+    });
+    Ok(chunks.boxed())
+}
+
+/// A digest in the making.
+pub(super) enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha256 => Hasher::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Hasher::Sha512(Sha512::new()),
+        }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hasher::Sha256(hasher) => hasher.update(bytes),
+            Hasher::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    pub(super) fn finish(self) -> Digest {
+        match self {
+            Hasher::Sha256(hasher) => Digest::from_bytes(Algorithm::Sha256, &hasher.finalize()),
+            Hasher::Sha512(hasher) => Digest::from_bytes(Algorithm::Sha512, &hasher.finalize()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::wait;
+
+    fn through(descriptor: &Descriptor, pieces: &[&'static [u8]]) -> Result<Bytes, OciError> {
+        let pieces: Vec<_> = pieces
+            .iter()
+            .map(|piece| Ok(Bytes::from_static(piece)))
+            .collect();
+        let blob = Blob::new(descriptor, stream::iter(pieces).boxed());
+        wait(blob.read(100))?
+    }
+
+    #[test]
+    fn only_what_was_said_gets_through() {
+        let descriptor = Descriptor::of("text/plain", b"abc");
+        assert_eq!(through(&descriptor, &[b"a", b"", b"bc"]).unwrap(), "abc");
+        assert!(matches!(
+            through(&descriptor, &[b"ab", b"d"]),
+            Err(OciError::OtherDigest { .. })
+        ));
+        for bad in [&[&b"ab"[..]][..], &[b"abc", b"d"], &[]] {
+            assert!(matches!(
+                through(&descriptor, bad),
+                Err(OciError::OtherSize { .. })
+            ));
+        }
+        let large = Descriptor::new("text/plain", descriptor.digest, 101);
+        assert!(matches!(
+            through(&large, &[b"abc"]),
+            Err(OciError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn sha512_too() {
+        let mut hasher = Hasher::new(Algorithm::Sha512);
+        hasher.update(b"abc");
+        let mut descriptor = Descriptor::of("text/plain", b"abc");
+        descriptor.digest = hasher.finish();
+        assert!(descriptor.digest.to_string().starts_with("sha512:ddaf35a1"));
+        assert!(through(&descriptor, &[b"abc"]).is_ok());
+        assert!(through(&descriptor, &[b"abd"]).is_err());
+    }
+
+    #[test]
+    fn files_come_in_pieces_and_whole() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let bytes = vec![7u8; CHUNK * 2 + 1];
+        std::fs::write(file.path(), &bytes).unwrap();
+        let descriptor = Descriptor::of("a", &bytes);
+        let read = wait(async {
+            Content::File(file.path())
+                .open(&descriptor)
+                .await?
+                .read(1 << 20)
+                .await
+        });
+        assert_eq!(read.unwrap().unwrap(), bytes);
+    }
+}

@@ -1,0 +1,480 @@
+//! The commands against registries and layouts, and whom they tell credentials.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use super::*;
+use crate::honest::{Honest, Options, base64};
+use crate::server::{Reply, Server};
+
+/// Runs prov in `folder`, whose `docker` has the credentials.
+fn prov(folder: &Path, arguments: &[&str]) -> Output {
+    support::prov()
+        .args(arguments)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("DOCKER_CONFIG", folder.join("docker"))
+        .env_remove("REGISTRY_AUTH_FILE")
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("XDG_CONFIG_HOME")
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Runs prov and expects that exit code.
+fn expect(folder: &Path, code: i32, arguments: &[&str]) -> String {
+    let output = prov(folder, arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {}",
+        said(&output)
+    );
+    said(&output)
+}
+
+const HELLO: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "hello\n")
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 8))
+    (i32.store (i32.const 4) (i32.const 6))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
+
+/// A folder with a module that is attested.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("hello.wasm"), wat::parse_str(HELLO).unwrap()).unwrap();
+    fs::write(path.join("other.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+    expect(path, 0, &["key", "generate", "--output", "mine.key"]);
+    fs::write(
+        path.join("mine.pub"),
+        expect(path, 0, &["key", "public", "mine.key"]),
+    )
+    .unwrap();
+    for name in ["hello.wasm", "other.wasm"] {
+        expect(path, 0, &["attest", name, "--key", "mine.key"]);
+    }
+    folder
+}
+
+const TRUST: &[&str] = &["--key", "mine.pub", "--insecure-ignore-tlog"];
+
+fn with_trust<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, TRUST].concat()
+}
+
+/// The whole road in each kind of place.
+#[test]
+fn pushed_attached_verified_run_copied_and_pulled() {
+    let folder = folder();
+    let path = folder.path();
+    let (api, tags) = (Honest::new(true), Honest::new(false));
+    let (first, second) = (api.serve(), tags.serve());
+    let places = [
+        "oci:layout:v1".to_owned(),
+        format!("{}/a:v1", first.host()),
+        format!("{}/a:v1", second.host()),
+    ];
+    for (index, place) in places.iter().enumerate() {
+        let pushed = expect(path, 0, &["push", "hello.wasm", place]);
+        assert!(pushed.contains("@sha256:"), "{pushed}");
+        expect(path, 1, &with_trust(&["verify", place]));
+        expect(path, 0, &["attach", place, "hello.wasm.sigstore.jsonl"]);
+        let verified = expect(path, 0, &with_trust(&["verify", place]));
+        assert!(verified.contains("verified"), "{verified}");
+        expect(path, 1, &["attach", place, "other.wasm.sigstore.jsonl"]);
+        let tree = expect(path, 0, &["discover", place]);
+        assert!(
+            tree.contains("└── sha256:") && tree.contains("slsa.dev/provenance"),
+            "{tree}"
+        );
+
+        let copied = format!("oci:copied{index}:v1");
+        expect(path, 0, &["copy", place, &copied]);
+        expect(path, 0, &with_trust(&["verify", &copied]));
+        let output = format!("pulled{index}");
+        expect(path, 0, &["pull", &copied, "--output", &output]);
+        let pulled = format!("{output}/hello.wasm");
+        expect(path, 0, &with_trust(&["verify", &pulled]));
+        assert_eq!(
+            fs::read(path.join(&pulled)).unwrap(),
+            fs::read(path.join("hello.wasm")).unwrap()
+        );
+        expect(path, 2, &["pull", &copied, "--output", &output]);
+        expect(path, 0, &["pull", &copied, "--output", &output, "--force"]);
+    }
+    // Stored is the same everywhere, and always.
+    let digest = |place: &str| {
+        let report = expect(path, 0, &["discover", place, "--format", "json"]);
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["schema"], "prov.discover/v1");
+        assert_eq!(report["artifact"]["referrers"].as_array().unwrap().len(), 1);
+        report["artifact"].to_string()
+    };
+    assert!(
+        places
+            .iter()
+            .all(|place| digest(place) == digest("oci:copied0:v1"))
+    );
+}
+
+#[cfg(feature = "launch")]
+#[test]
+fn a_module_is_run_from_where_it_is() {
+    let folder = folder();
+    let path = folder.path();
+    expect(path, 0, &["push", "hello.wasm", "oci:layout:v1"]);
+    let refused = expect(path, 1, &with_trust(&["run", "oci:layout:v1"]));
+    assert!(!refused.contains("hello\n"));
+    expect(
+        path,
+        0,
+        &["attach", "oci:layout:v1", "hello.wasm.sigstore.jsonl"],
+    );
+    assert!(expect(path, 0, &with_trust(&["run", "oci:layout:v1"])).contains("hello\n"));
+    // Other evidence, another key, nothing there.
+    let other = ["--bundle", "other.wasm.sigstore.jsonl"];
+    expect(
+        path,
+        1,
+        &with_trust(&[&["run", "oci:layout:v1"][..], &other].concat()),
+    );
+    expect(path, 2, &with_trust(&["run", "oci:layout:v2"]));
+}
+
+/// Exit 2 and never 1 when it is not known what is attached; never 0.
+#[test]
+fn cannot_say_is_not_no() {
+    let folder = folder();
+    let path = folder.path();
+    let registry = Honest::new(true);
+    let honest = registry.serve();
+    let place = format!("{}/a:v1", honest.host());
+    expect(path, 0, &["push", "hello.wasm", &place]);
+    expect(path, 0, &["attach", &place, "hello.wasm.sigstore.jsonl"]);
+    for status in [403, 404, 405, 500] {
+        let lying = registry.serve_but(move |request, _| {
+            let hidden = request.path.contains("/referrers/") || request.path.contains("sha256-");
+            hidden.then(|| match request.path.contains("sha256-") {
+                true => Reply::error(403, "DENIED"),
+                false => Reply::error(status, "NO"),
+            })
+        });
+        let place = format!("{}/a:v1", lying.host());
+        // 500 is asked again, as often as a person would wait for.
+        let said = expect(path, 2, &with_trust(&["verify", &place]));
+        assert!(said.contains("error:"), "{said}");
+    }
+}
+
+// ------------------------------------------------ files
+
+/// Case 5 (GHSA-8xwf-rjm4-xvhv): titles that lead out of the folder.
+#[test]
+fn titles_are_names_and_no_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::create_dir(path.join("target")).unwrap();
+    let registry = Honest::new(true);
+    let server = registry.serve();
+    let place = format!("{}/a:v1", server.host());
+    let (_, mut manifest) = artifact(&registry, b"content", "v1");
+    for title in [
+        "../out",
+        "/tmp/prov-out",
+        "a/b",
+        "a\\b",
+        "..",
+        ".",
+        "",
+        ".bashrc",
+        "a\nb",
+        "C:x",
+        "a\u{0}",
+    ] {
+        manifest["layers"][0]["annotations"]["org.opencontainers.image.title"] = json!(title);
+        registry.put_manifest(&manifest, Some("v1"));
+        expect(path, 2, &["pull", &place, "--output", "target", "--force"]);
+        assert_eq!(
+            fs::read_dir(path.join("target")).unwrap().count(),
+            0,
+            "{title:?}"
+        );
+    }
+    assert!(!path.join("out").exists() && !Path::new("/tmp/prov-out").exists());
+    // A link that lies there is replaced, not followed.
+    fs::write(path.join("outside"), "mine").unwrap();
+    std::os::unix::fs::symlink("../outside", path.join("target/content.txt")).unwrap();
+    artifact(&registry, b"content", "v1");
+    expect(path, 2, &["pull", &place, "--output", "target"]);
+    expect(path, 0, &["pull", &place, "--output", "target", "--force"]);
+    assert_eq!(fs::read(path.join("outside")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read(path.join("target/content.txt")).unwrap(),
+        b"content"
+    );
+}
+
+/// What is damaged on its way leaves nothing behind.
+#[test]
+fn damaged_content_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Honest::new(true);
+    artifact(&registry, b"content", "v1");
+    let server = registry.serve_but(|request, _| {
+        request
+            .path
+            .contains("/blobs/")
+            .then(|| Reply::status(200).body("a", "CONTENT"))
+    });
+    let place = format!("{}/a:v1", server.host());
+    expect(folder.path(), 2, &["pull", &place, "--output", "target"]);
+    assert_eq!(
+        fs::read_dir(folder.path().join("target")).unwrap().count(),
+        0
+    );
+}
+
+// ------------------------------------------------ credentials
+
+/// Writes docker's configuration for `host`.
+fn log_in(folder: &Path, host: &str, entry: &Value) {
+    fs::create_dir_all(folder.join("docker")).unwrap();
+    let config = json!({"auths": {host: entry}});
+    fs::write(folder.join("docker/config.json"), config.to_string()).unwrap();
+}
+
+fn user() -> Value {
+    json!({"auth": base64(b"user:secret")})
+}
+
+#[test]
+fn basic_token_identity_and_helper() {
+    for options in [
+        Options {
+            api: true,
+            basic: Some("user:secret"),
+            ..Options::default()
+        },
+        Options {
+            api: true,
+            token: Some("user:secret"),
+            ..Options::default()
+        },
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let registry = Honest::with(options);
+        let server = registry.serve();
+        let place = format!("{}/a:v1", server.host());
+        fs::write(path.join("file"), "content").unwrap();
+        let denied = expect(path, 2, &["push", "file", &place]);
+        assert!(denied.contains("docker login"), "{denied}");
+        log_in(
+            path,
+            &server.host(),
+            &json!({"auth": base64(b"user:wrong")}),
+        );
+        expect(path, 2, &["push", "file", &place]);
+        log_in(path, &server.host(), &user());
+        expect(path, 0, &["push", "file", &place]);
+        expect(path, 0, &["pull", &place, "--output", "pulled"]);
+        // Several at once: each of them is challenged.
+        expect(path, 0, &["copy", &place, "oci:layout:v1"]);
+        for number in 0..5 {
+            let there = format!("{}/copy{number}:v1", server.host());
+            expect(path, 0, &["copy", "oci:layout:v1", &there]);
+        }
+
+        // A helper, as docker calls it.
+        let helper = path.join("docker-credential-test");
+        fs::write(
+            &helper,
+            "#!/bin/sh\ncat >/dev/null\necho '{\"Username\":\"user\",\"Secret\":\"secret\"}'\n",
+        )
+        .unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+        let config = json!({"credHelpers": {server.host(): "test"}});
+        fs::write(path.join("docker/config.json"), config.to_string()).unwrap();
+        expect(path, 0, &["discover", &place]);
+        // One that fails is told, and nobody is asked without it.
+        fs::write(&helper, "#!/bin/sh\nexit 1\n").unwrap();
+        let failed = expect(path, 2, &["discover", &place]);
+        assert!(failed.contains("docker-credential-test"), "{failed}");
+    }
+}
+
+#[test]
+fn an_identity_token_goes_into_a_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(|request| match request.path.as_str() {
+        "/token" => Reply::status(200).body("application/json", r#"{"access_token":"abc"}"#),
+        _ if request.header("authorization") == Some("Bearer abc") => Reply::error(404, "X"),
+        _ => {
+            let host = request.header("host").unwrap();
+            let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"s\"");
+            Reply::status(401).with("www-authenticate", challenge)
+        }
+    });
+    log_in(
+        folder.path(),
+        &server.host(),
+        &json!({"identitytoken": "id&x"}),
+    );
+    expect(
+        folder.path(),
+        2,
+        &["discover", &format!("{}/a", server.host())],
+    );
+    let asked = server.asked();
+    let form = asked
+        .iter()
+        .find(|request| request.line() == "POST /token")
+        .unwrap();
+    let form = String::from_utf8(form.body.clone()).unwrap();
+    assert!(
+        form.contains("refresh_token=id%26x") && form.contains("grant_type=refresh_token"),
+        "{form}"
+    );
+    assert!(form.contains("scope=repository%3Aa%3Apull"), "{form}");
+}
+
+fn tells_secrets(server: &Server) -> bool {
+    server.asked().iter().any(|request| {
+        let all = format!(
+            "{:?} {}",
+            request.headers,
+            String::from_utf8_lossy(&request.body)
+        );
+        all.contains("authorization")
+            || all.contains("secret")
+            || all.contains(&base64(b"user:secret"))
+    })
+}
+
+/// Row g, case 1 (ggcr#2193, GHSA-xf85-363p-868w): a realm that is somebody else's.
+#[test]
+fn a_strange_realm_learns_nothing() {
+    let thief = Server::start(|_| Reply::status(200).body("application/json", r#"{"token":"x"}"#));
+    for realm in [
+        format!("http://{}/steal", thief.host()),
+        format!("http://user@{}/steal", thief.host()),
+        "http://example.com/token".to_owned(),
+        "https://169.254.169.254/token".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "x".to_owned(),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let challenge = format!("Bearer realm=\"{realm}\",service=\"s\"");
+        let server =
+            Server::start(move |_| Reply::status(401).with("www-authenticate", &challenge));
+        log_in(folder.path(), &server.host(), &user());
+        // 169.254.… is inside a network, as is the registry here; no answer comes from it.
+        if !realm.contains("169.254") {
+            expect(
+                folder.path(),
+                2,
+                &["discover", &format!("{}/a", server.host())],
+            );
+        }
+    }
+    assert!(thief.asked().is_empty());
+}
+
+/// Case 2 (CVE-2020-15157): redirects and uploads that lead to another host.
+#[test]
+fn another_host_learns_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let registry = Honest::with(Options {
+        api: true,
+        basic: Some("user:secret"),
+        ..Options::default()
+    });
+    artifact(&registry, b"content", "v1");
+    // A storage that content is kept in: it has what is asked for.
+    let storage = Server::start(|request| match request.method.as_str() {
+        "PUT" => Reply::status(201),
+        _ => Reply::status(200).body("a", "content"),
+    });
+    let (host, content) = (storage.host(), honest::sha256(b"content"));
+    let server = registry.serve_but(move |request, honest| {
+        let known = honest.handle(request).status != 401;
+        let elsewhere = format!("http://{host}/x");
+        match request.method.as_str() {
+            "GET" if known && request.path.ends_with(&content) => {
+                Some(Reply::status(307).with("location", elsewhere))
+            }
+            "POST" if known => Some(Reply::status(202).with("location", elsewhere)),
+            _ => None,
+        }
+    });
+    log_in(path, &server.host(), &user());
+    let place = format!("{}/a:v1", server.host());
+    expect(path, 0, &["pull", &place, "--output", "pulled"]);
+    fs::write(path.join("file"), "new").unwrap();
+    expect(path, 2, &["push", "file", &place]); // the registry has no such blob
+    assert!(storage.count("GET /x") == 1 && storage.count("PUT /x") >= 1);
+    assert!(!tells_secrets(&storage));
+    assert!(tells_secrets(&server));
+}
+
+/// A registry that has no credentials of its own gets those of no other.
+#[test]
+fn credentials_are_for_one_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Server::start(|_| Reply::status(401).with("www-authenticate", "Basic realm=\"x\""));
+    log_in(folder.path(), "127.0.0.1", &user());
+    expect(
+        folder.path(),
+        2,
+        &["discover", &format!("{}/a", server.host())],
+    );
+    log_in(folder.path(), &format!("{}0", server.host()), &user());
+    expect(
+        folder.path(),
+        2,
+        &["discover", &format!("{}/a", server.host())],
+    );
+    assert!(!tells_secrets(&server));
+    // Nothing is sent that was not asked for.
+    let open = Honest::new(true).serve();
+    log_in(folder.path(), &open.host(), &user());
+    expect(
+        folder.path(),
+        2,
+        &["discover", &format!("{}/a", open.host())],
+    );
+    assert!(!tells_secrets(&open));
+}
+
+/// A configuration that can't be read is told: being nobody would hide it.
+#[test]
+fn a_broken_configuration_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Server::start(|_| Reply::status(401).with("www-authenticate", "Basic realm=\"x\""));
+    log_in(folder.path(), "x", &user());
+    fs::write(folder.path().join("docker/config.json"), "{\"secret").unwrap();
+    let said = expect(
+        folder.path(),
+        2,
+        &["discover", &format!("{}/a", server.host())],
+    );
+    assert!(
+        said.contains("config.json") && !said.contains("secret"),
+        "{said}"
+    );
+}

@@ -1,0 +1,205 @@
+//! A server that says exactly what a test wants it to say, and remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What was asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(key, _)| key == name);
+        found.next().map(|(_, value)| value.as_str())
+    }
+
+    /// A value of the query, decoded as far as digests and names need it.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let mut pairs = self
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(key, _)| *key == name)?;
+        Some(value.replace("%3A", ":").replace("%2F", "/"))
+    }
+
+    /// `GET /v2/…`, for messages and matches.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+/// Whatever a connection may be told.
+type Say = dyn FnOnce(&mut TcpStream) + Send;
+
+/// What is said.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Said instead of all that, byte for byte.
+    pub(crate) raw: Option<Box<Say>>,
+}
+
+impl Reply {
+    pub(crate) fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            raw: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    pub(crate) fn body(mut self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.with("content-type", media_type)
+    }
+
+    /// An error document of the distribution specification.
+    pub(crate) fn error(status: u16, code: &str) -> Self {
+        let body = format!(r#"{{"errors":[{{"code":"{code}","message":"on purpose"}}]}}"#);
+        Self::status(status).body("application/json", body)
+    }
+
+    pub(crate) fn raw(say: impl FnOnce(&mut TcpStream) + Send + 'static) -> Self {
+        Self {
+            raw: Some(Box::new(say)),
+            ..Self::status(0)
+        }
+    }
+}
+
+type Handler = dyn Fn(&Request) -> Reply + Send + Sync;
+
+pub(crate) struct Server {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Request>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub(crate) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let over = Arc::new(AtomicBool::new(false));
+        let handler: Arc<Handler> = Arc::new(handler);
+        let (log, end) = (Arc::clone(&asked), Arc::clone(&over));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
+                thread::spawn(move || {
+                    let Ok(mut stream) = stream else { return };
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
+                    if let Some(request) = read(&stream) {
+                        log.lock().unwrap().push(request.clone());
+                        say(&mut stream, &request, handler(&request));
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            asked,
+            over,
+        }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// All that was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Request> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// How often `line` was asked.
+    pub(crate) fn count(&self, line: &str) -> usize {
+        self.asked()
+            .iter()
+            .filter(|each| each.line() == line)
+            .count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn read(stream: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let mut request = Request {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        ..Request::default()
+    };
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        let pair = (name.to_ascii_lowercase(), value.trim().to_owned());
+        request.headers.push(pair);
+    }
+    let length = request
+        .header("content-length")
+        .and_then(|text| text.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    request.body = body;
+    Some(request)
+}
+
+fn say(stream: &mut TcpStream, request: &Request, reply: Reply) {
+    if let Some(raw) = reply.raw {
+        raw(stream);
+        return;
+    }
+    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
+    for (name, value) in &reply.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if !reply
+        .headers
+        .iter()
+        .any(|(name, _)| name == "content-length")
+    {
+        head += &format!("content-length: {}\r\n", reply.body.len());
+    }
+    head += "\r\n";
+    let _ = stream.write_all(head.as_bytes());
+    if request.method != "HEAD" {
+        let _ = stream.write_all(&reply.body);
+    }
+}
