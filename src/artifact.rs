@@ -234,7 +234,7 @@ impl Artifact {
         Self {
             name: name.into(),
             size,
-            sha256,
+            digest: sha256,
             sha512: None,
             content: Content::Streamed,
         }

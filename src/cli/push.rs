@@ -67,7 +67,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         ));
         ui::say(&format!(
             "  {} {}",
-            file.artifact.sha256(),
+            file.artifact.digest(),
             ui::clean(file.artifact.name())
         ));
     }

@@ -72,10 +72,10 @@ pub fn pack(path: &Path, artifact_type: &str, created: &str) -> Result<Packed, P
     let mut file = File::open(path).map_err(unreadable)?;
     let artifact = Artifact::from_reader(title, &file, false)?;
     let layer = |media_type: &str| {
-        Descriptor::new(media_type, artifact.sha256().clone(), artifact.size())
+        Descriptor::new(media_type, artifact.digest().clone(), artifact.size())
             .with_annotation(TITLE, title)
     };
-    let config = wasm::config(&mut file, artifact.sha256(), created).map_err(unreadable)?;
+    let config = wasm::config(&mut file, artifact.digest(), created).map_err(unreadable)?;
     let none = BTreeMap::new();
     let (manifest, config, platform) = match config {
         Some(config) => {

@@ -58,8 +58,7 @@ fn digests(cache: &Folder, path: &str, progress: &Progress) -> Option<Vec<Hash>>
         return None;
     }
     let artifact = Artifact::from_reader(path, Counted(file, progress), true).ok()?;
-    let digests = [Some(artifact.sha256()), artifact.sha512()];
-    Some(digests.into_iter().flatten().map(Hash::from).collect())
+    Some(artifact.digests().map(Hash::from).collect())
 }
 
 #[cfg(test)]

@@ -148,6 +148,7 @@ impl LicenseChoice {
         (!names.is_empty()).then(|| Self::Expression {
             expression: names.join(" AND "),
             acknowledgement: Some(Acknowledgement::Concluded),
+            details: Vec::new(),
         })
     }
 }

@@ -69,6 +69,5 @@ fn hash(path: &Path, name: &str) -> Result<Vec<Digest>, Failure> {
     let file = files::open(path, "artifact")?;
     let artifact = Artifact::from_reader(name, file, true)
         .map_err(|error| Failure::cant_say(reasons(&error)))?;
-    let digests = [Some(artifact.sha256()), artifact.sha512()];
-    Ok(digests.into_iter().flatten().cloned().collect())
+    Ok(artifact.digests().cloned().collect())
 }
