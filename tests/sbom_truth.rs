@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use prov::sbom::component::Scope;
 use prov::sbom::resolve::Build;
@@ -35,6 +35,8 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Option<String> {
         .envs([("GOOS", "wasip1"), ("GOARCH", "wasm")])
         // Cargo's list of compiler calls is not stable, but truer than any other.
         .env("RUSTC_BOOTSTRAP", "1")
+        // Cargo has its compiler read an empty program from there.
+        .stdin(Stdio::null())
         .output();
     match output {
         Ok(output) if output.status.success() => String::from_utf8(output.stdout).ok(),

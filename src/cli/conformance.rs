@@ -10,11 +10,15 @@ use std::time::SystemTime;
 
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::{Bundle, Content, Evidence, MAX_BUNDLE};
+use crate::sign::Signer as _;
+use crate::statement::{MAX_STATEMENT, Statement};
 use crate::verify::{
     self, MAX_ROOT, Signer, Transparency, Trust, TrustError, TrustedKey, VerifyError,
 };
 
 use super::error::{Exit, Failure, reasons};
+use super::files::{Existing, Readers};
+use super::keyless::KeylessArgs;
 use super::{CommandResult, files, gate};
 
 /// Speak the protocol of the Sigstore conformance suite
@@ -33,7 +37,7 @@ pub(super) struct Args {
 enum Command {
     /// Verify a bundle against an artifact and a signer
     VerifyBundle(VerifyBundle),
-    /// Sign an artifact with an identity token
+    /// Sign a statement with an identity token
     SignBundle(SignBundle),
 }
 
@@ -194,10 +198,36 @@ fn is_the_right_one(args: &VerifyBundle, signer: &Signer) -> CommandResult {
 }
 
 fn sign_bundle(args: &SignBundle) -> CommandResult {
-    let _ = (args.staging, args.in_toto, &args.identity_token);
-    let _ = (&args.bundle, &args.trusted_root, &args.signing_config);
-    Err(Failure::cant_say(format!(
-        "cannot sign {}: this version of prov signs with keys only",
-        files::name(&args.artifact)
-    )))
+    let name = files::name(&args.artifact);
+    if !args.in_toto {
+        return Err(Failure::cant_say(format!("cannot sign {name}"))
+            .with(
+                "reason",
+                "prov signs statements about artifacts, never bare artifacts",
+            )
+            .hint("`--in-toto` signs a file that is a statement"));
+    }
+    if args.staging && args.signing_config.is_none() {
+        return Err(Failure::cant_say(format!("cannot sign {name}"))
+            .with("reason", "the staging instance is not built in")
+            .hint("`--signing-config FILE --trusted-root FILE` name it"));
+    }
+    let bytes = files::read(&args.artifact, MAX_STATEMENT as u64, "statement")?;
+    let statement = Statement::parse(&bytes).map_err(|error| {
+        Failure::cant_say(format!("{name} is no in-toto statement")).with("reason", reasons(&error))
+    })?;
+    let config = args.signing_config.as_deref();
+    let signer =
+        KeylessArgs::signer_with(&args.identity_token, config, args.trusted_root.as_deref())?;
+    let made = signer
+        .sign_all(&[statement])
+        .map_err(|error| Failure::cant_say("cannot sign").with("reason", reasons(&error)))?;
+    let bundle: String = made.signed.into_iter().map(|each| each.bundle).collect();
+    files::write(
+        &args.bundle,
+        bundle.as_bytes(),
+        Readers::Everybody,
+        Existing::Replace,
+    )?;
+    Ok(Exit::Yes)
 }

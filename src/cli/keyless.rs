@@ -60,6 +60,26 @@ impl KeylessArgs {
         Keyless::new(network, &instance, token).map_err(failure)
     }
 
+    /// The signer of a token that is at hand, at the instance that the files name.
+    pub(super) fn signer_with(
+        token: &str,
+        signing_config: Option<&Path>,
+        trusted_root: Option<&Path>,
+    ) -> Result<Keyless, Failure> {
+        let args = Self {
+            identity_token: None,
+            signing_config: signing_config.map(Path::to_owned),
+            trusted_root: trusted_root.map(Path::to_owned),
+        };
+        let network = Network::new().map_err(failure)?;
+        let instance = match args.instance_in_files()? {
+            Some(instance) => instance,
+            None => Instance::public_good(&network).map_err(failure)?,
+        };
+        let token = Token::parse(token).map_err(failure)?;
+        Keyless::new(network, &instance, token).map_err(failure)
+    }
+
     fn instance_in_files(&self) -> Result<Option<Instance>, Failure> {
         let (Some(config), Some(root)) = (&self.signing_config, &self.trusted_root) else {
             return Ok(None);

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::ARTIFACT;
 use crate::judges::{IDENTITY, Wanted};
 use crate::stack::{Stack, said};
 use crate::tokens::raw_token;
+use crate::{ARTIFACT, provenance};
 
 /// prov with the job's environment or without, in a folder with the artifact.
 fn prov(folder: &Path) -> Command {
@@ -87,6 +87,47 @@ fn a_job_attests_without_a_key() {
         "https://token.actions.githubusercontent.com",
     );
     assert!(!other.status.success(), "{}", said(&other));
+}
+
+/// The protocol of the conformance suite: a statement in, a bundle out, which the
+/// same protocol takes for the right signer and no other.
+#[test]
+fn conformance_signs_what_it_verifies() {
+    let Some(stack) = Stack::get() else { return };
+    let folder = folder();
+    let folder = folder.path();
+    fs::write(
+        folder.join("statement.json"),
+        provenance().to_bytes().unwrap(),
+    )
+    .unwrap();
+    let instance = instance(stack, "conformance", &stack.config());
+    let output = prov(folder)
+        .args([
+            "conformance",
+            "sign-bundle",
+            "--in-toto",
+            "--bundle",
+            "b.json",
+        ])
+        .args(["--identity-token", &raw_token(stack)])
+        .args(&instance)
+        .arg("statement.json")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    for (identity, code) in [(IDENTITY, 0), ("https://example.org/other", 1)] {
+        let output = prov(folder)
+            .args(["conformance", "verify-bundle", "--bundle", "b.json"])
+            .args(["--certificate-identity", identity])
+            .args(["--certificate-oidc-issuer", &stack.issuer])
+            .arg("--trusted-root")
+            .arg(stack.path("trusted_root.json"))
+            .arg("app.wasm")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    }
 }
 
 #[test]
