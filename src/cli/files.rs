@@ -79,7 +79,8 @@ pub(super) enum Existing {
     Keep,
 }
 
-/// Writes a whole file or none: temporary file, sync, rename.
+/// Writes a whole file or none: temporary file, sync, rename. What is there and is
+/// no file, such as `/dev/null`, is written to as it is.
 pub(super) fn write(
     path: &Path,
     bytes: &[u8],
@@ -103,6 +104,11 @@ pub(super) fn write_with(
     let unwritable = |error: io::Error| {
         Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
     };
+    // A device or a pipe takes what it is given; a rename would put a file in its place.
+    if existing == Existing::Replace && fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        let mut place = File::options().write(true).open(path).map_err(unwritable)?;
+        return fill(&mut place);
+    }
     let mode = match readers {
         Readers::Everybody => 0o666, // less what the umask takes away
         Readers::Owner => 0o600,
@@ -171,4 +177,37 @@ pub(super) fn name(path: &Path) -> String {
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileTypeExt as _;
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_stays_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let reader = thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        let written = write(&pipe, b"whole", Readers::Everybody, Existing::Replace);
+        assert!(written.is_ok());
+        assert_eq!(reader.join().unwrap(), b"whole");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+        // A folder takes nothing.
+        let refused = write(folder.path(), b"", Readers::Everybody, Existing::Replace);
+        assert!(refused.is_err());
+    }
 }
