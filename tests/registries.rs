@@ -34,7 +34,9 @@ fn peer(name: &str) -> Option<PathBuf> {
         "{} is not there; `tests/peers/oci/install` builds it",
         path.display()
     );
-    assert!(std::env::var_os("CI").is_none(), "{said}");
+    // Not every machine that tests is a Debian.
+    let optional = name == "docker-registry";
+    assert!(optional || std::env::var_os("CI").is_none(), "{said}");
     eprintln!("SKIPPED: {said}");
     None
 }
