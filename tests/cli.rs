@@ -606,7 +606,7 @@ fn check_example(line: &str) {
     let line = &line
         .replace("ghcr.io/me/", "oci:")
         .replace("registry.example.com/mirror/", "oci:mirror-of-");
-    if line.contains("oci:") {
+    if line.contains("oci:") && !line.starts_with("attest") {
         for (name, machine) in [
             ("linux-amd64", 62),
             ("linux-arm64", 183),

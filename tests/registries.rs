@@ -388,6 +388,13 @@ fn cosign_agrees() {
             pinned,
         ];
         registry.run(Command::new(&cosign), &verified);
+        // In one step: what prov states names the manifest, too.
+        let other = format!("{}/team/b:v1", registry.host);
+        let said = registry.prov(&["attest", "file", "--key", "mine.key", "--push", &other]);
+        let last = said.lines().next_back().unwrap();
+        let (_, options) = verified.split_last().unwrap();
+        registry.run(Command::new(&cosign), &[options, &[last]].concat());
+        registry.prov(&[&["verify", &other][..], &TRUST].concat());
 
         fs::write(
             path.join("config.json"),

@@ -36,14 +36,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> CommandResult {
     let reference = &args.reference;
-    let tag = match &reference.name {
-        Name::Tag(tag) => tag.clone(),
-        Name::Digest(_) => {
-            return Err(Failure::cant_say("a digest can't be chosen")
-                .with("seen", reference)
-                .with("wanted", "a tag, or nothing for `latest`"));
-        }
-    };
+    let tag = tag(reference)?;
     let created = created()?;
     let files = args
         .artifacts
@@ -76,9 +69,19 @@ pub(super) fn run(args: Args) -> CommandResult {
     Ok(Exit::Yes)
 }
 
+/// The tag that something is to be stored under.
+pub(super) fn tag(reference: &Reference) -> Result<String, Failure> {
+    match &reference.name {
+        Name::Tag(tag) => Ok(tag.clone()),
+        Name::Digest(_) => Err(Failure::cant_say("a digest can't be chosen")
+            .with("seen", reference)
+            .with("wanted", "a tag, or nothing for `latest`")),
+    }
+}
+
 /// `SOURCE_DATE_EPOCH`, or the beginning of time: what is stored is the same for the
 /// same file, whenever that is done.
-fn created() -> Result<String, Failure> {
+pub(super) fn created() -> Result<String, Failure> {
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(jiff::Timestamp::UNIX_EPOCH.to_string());
     };
@@ -91,7 +94,7 @@ fn created() -> Result<String, Failure> {
     }
 }
 
-fn failure(error: &PackError, reference: &Reference) -> Failure {
+pub(super) fn failure(error: &PackError, reference: &Reference) -> Failure {
     match error {
         PackError::Oci(error) => store::failure(error, reference),
         PackError::Platform(_) => Failure::cant_say("several artifacts, and no index for them")

@@ -6,5 +6,6 @@
 mod github;
 mod keys;
 mod statements;
+mod stored;
 #[path = "../support/mod.rs"]
 mod support;

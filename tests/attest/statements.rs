@@ -28,7 +28,7 @@ checksum = "0123456789012345678901234567890123456789012345678901234567890123"
 const X: &str = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
 
 /// A folder with two artifacts, a key, and a repository that they were built from.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("statements")
         .join(name);
@@ -62,13 +62,13 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-struct Answer {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Answer {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-fn attest(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Answer {
+pub(crate) fn attest(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Answer {
     let output = prov()
         .arg("attest")
         .args(arguments)
@@ -84,7 +84,7 @@ fn attest(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Answ
     }
 }
 
-fn written(folder: &Path, arguments: &[&str]) -> Answer {
+pub(crate) fn written(folder: &Path, arguments: &[&str]) -> Answer {
     let answer = attest(folder, arguments, &[]);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     answer
@@ -106,7 +106,7 @@ fn types(statements: &[Statement]) -> Vec<&str> {
     types.collect()
 }
 
-fn verified(folder: &Path, artifact: &str) -> bool {
+pub(crate) fn verified(folder: &Path, artifact: &str) -> bool {
     let output = prov()
         .args(["verify", artifact, "--key", "my.pub"])
         .arg("--insecure-ignore-tlog")
@@ -116,7 +116,7 @@ fn verified(folder: &Path, artifact: &str) -> bool {
     output.status.success()
 }
 
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::json;
+use crate::oci::Reference;
 use crate::provenance;
 use crate::sign::Signer;
 use crate::statement::predicate::{self, COSIGN_SIGN_V1, SHORT_NAMES};
@@ -15,18 +16,20 @@ use crate::statement::{
 
 use super::error::{Exit, Failure, reasons};
 use super::signer::SignerArgs;
-use super::{CommandResult, Format, files, ui};
+use super::{CommandResult, Format, files, store, ui};
 
 mod built;
 mod contents;
 mod output;
 mod report;
+mod stored;
 mod subject;
 
 use built::BuildArgs;
 use contents::Contents;
 use output::Output;
 use report::Report;
+use stored::Storing;
 use subject::Subject;
 
 /// State what an artifact is and how it was made, and sign that
@@ -43,6 +46,7 @@ Examples:
   prov attest app.wasm
   prov attest app.wasm --key prov.key --source . --command 'cargo build --release'
   prov attest app.wasm --key prov.key --predicate vex.json --type openvex
+  prov attest app.wasm --key prov.key --push oci:layout:v1
 
 Exit codes: 0 written, 2 can't say")]
 pub(super) struct Args {
@@ -73,6 +77,11 @@ pub(super) struct Args {
     /// The artifact's name in the statements [default: its file name]
     #[arg(long, value_name = "NAME")]
     subject_name: Option<String>,
+
+    /// Also store the artifact there, and attach the bundles to it:
+    /// HOST/REPOSITORY[:TAG] or oci:DIR[:TAG]
+    #[arg(long, value_name = "REF", value_parser = store::reference)]
+    push: Option<Reference>,
 
     /// Where to write the bundles; `-` is stdout [default: ARTIFACT.sigstore.jsonl]
     #[arg(short, long, value_name = "FILE")]
@@ -107,11 +116,15 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
     let output = Output::of(&args)?;
     output.check(args.force)?;
     let signer = args.signer.signer()?;
-    let subjects = args
+    let mut subjects = args
         .artifacts
         .iter()
         .map(|artifact| Subject::new(artifact, args.subject_name.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
+    let storing = match &args.push {
+        Some(reference) => Some(Storing::prepare(reference, &mut subjects)?),
+        None => None,
+    };
     let stated = args.state(&subjects, signer.as_ref(), verbose)?;
     output.check_count(&stated)?;
     let statements: Vec<Statement> = stated.iter().map(|each| each.statement.clone()).collect();
@@ -124,8 +137,11 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
     }
     // Everything is signed before anything is written, and each file is written
     // whole or not at all.
-    let report = Report::new(&subjects, &stated, &signatures, &output);
+    let mut report = Report::new(&subjects, &stated, &signatures, &output);
     output.write(&stated, &signatures.signed, args.force)?;
+    if let Some(storing) = storing {
+        report.stored = Some(storing.store(&signatures.signed)?);
+    }
     report.tell();
     match (&output, args.format) {
         (Output::Stdout, _) => {}
@@ -143,7 +159,7 @@ impl Args {
         signer: &dyn Signer,
         verbose: bool,
     ) -> Result<Vec<Stated>, Failure> {
-        let all = || subjects.iter().map(Subject::descriptor).collect();
+        let all = || subjects.iter().flat_map(Subject::descriptors).collect();
         let only = self.predicate_type.as_deref();
         let about_all = |uri: &str, predicate: Value, what: String| Stated {
             statement: Statement::new(all(), uri, predicate),
@@ -191,7 +207,7 @@ impl Args {
         for (about, contents) in contents {
             let what = contents.what();
             let subject = match about {
-                Some(index) => vec![subjects[index].descriptor()],
+                Some(index) => subjects[index].descriptors().collect(),
                 None => all(),
             };
             stated.push(Stated {

@@ -9,6 +9,7 @@ use crate::cli::error::Failure;
 use crate::cli::ui;
 use crate::sign::{Identity, Record, Signatures};
 
+use super::stored::StoredAt;
 use super::subject::Subject;
 use super::{Output, Stated};
 
@@ -19,6 +20,9 @@ pub(super) struct Report {
     artifacts: Vec<Artifact>,
     signer: Signer,
     statements: Vec<Statement>,
+    /// Where it was pushed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stored: Option<StoredAt>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +101,7 @@ impl Report {
                     what: stated.what.clone(),
                 })
                 .collect(),
+            stored: None,
         }
     }
 
@@ -130,15 +135,21 @@ impl Report {
         for file in files {
             ui::say(&format!("bundle  {}", ui::clean(file)));
         }
+        if let Some(stored) = &self.stored {
+            stored.tell();
+        }
     }
 
-    /// One digest a line, in the order of the artifacts.
+    /// One digest a line, in the order of the artifacts; then where it was stored.
     pub(super) fn digests(&self) -> String {
         let lines = self.artifacts.iter().filter_map(|artifact| {
             let (algorithm, hex) = artifact.digest.first_key_value()?;
             Some(format!("{algorithm}:{hex}\n"))
         });
-        lines.collect()
+        let stored = self.stored.iter();
+        lines
+            .chain(stored.map(|stored| format!("{}\n", stored.reference)))
+            .collect()
     }
 
     pub(super) fn json(&self) -> Result<String, Failure> {

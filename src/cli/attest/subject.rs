@@ -16,6 +16,8 @@ pub(super) struct Subject {
     pub(super) name: String,
     /// SHA-256 and SHA-512 of a file, or the one that was told.
     pub(super) digests: Vec<Digest>,
+    /// What it is in the store that it goes to.
+    pub(super) stored: Option<ResourceDescriptor>,
 }
 
 impl Subject {
@@ -33,6 +35,7 @@ impl Subject {
                 file: Some(text.to_owned()),
                 name,
                 digests,
+                stored: None,
             });
         };
         let digest: Digest = digest
@@ -46,12 +49,14 @@ impl Subject {
             file: None,
             name: name.to_owned(),
             digests: vec![digest],
+            stored: None,
         })
     }
 
-    /// The subject of a statement.
-    pub(super) fn descriptor(&self) -> ResourceDescriptor {
-        ResourceDescriptor::named(&self.name, &self.digests)
+    /// The subjects of a statement about it.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = ResourceDescriptor> {
+        let itself = ResourceDescriptor::named(&self.name, &self.digests);
+        std::iter::once(itself).chain(self.stored.clone())
     }
 
     /// Refuses a file that is not what it was when it was hashed.

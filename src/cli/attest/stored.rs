@@ -1,0 +1,108 @@
+//! `--push`: the artifact goes to a registry or a layout, and its bundles with it.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::cli::error::Failure;
+use crate::cli::{push, store, ui};
+use crate::oci::{self, FILE_TYPE, Packed, Reference};
+use crate::sign::Signed;
+use crate::statement::ResourceDescriptor;
+
+use super::subject::Subject;
+
+/// An artifact on its way to a store. What it will be there is known before
+/// anything is signed, so that the statements can name both: the file, for whoever
+/// has it, and the manifest, which is what cosign and others look for.
+pub(super) struct Storing {
+    reference: Reference,
+    tag: String,
+    packed: Packed,
+}
+
+/// Where the artifact and its evidence are, each by digest.
+#[derive(Serialize)]
+pub(super) struct StoredAt {
+    /// The artifact.
+    pub(super) reference: String,
+    /// The evidence, a referrer for each bundle.
+    pub(super) referrers: Vec<String>,
+}
+
+impl Storing {
+    /// Looks at the one artifact, and adds what it will be in the store to what the
+    /// statements are about.
+    pub(super) fn prepare(
+        reference: &Reference,
+        subjects: &mut [Subject],
+    ) -> Result<Self, Failure> {
+        let ([subject], tag) = (subjects, push::tag(reference)?) else {
+            return Err(Failure::cant_say("several artifacts can't be pushed to one place")
+                .hint("`prov attest` them one by one, or `prov push` them as platforms of one and `prov attach` the bundles"));
+        };
+        let Some(file) = &subject.file else {
+            return Err(Failure::cant_say(format!(
+                "`{}` is not here to be pushed",
+                subject.name
+            ))
+            .hint(format!(
+                "`prov attach {reference} BUNDLE` attaches evidence to what is stored already"
+            )));
+        };
+        let packed = pack(file, reference)?;
+        if !subject.digests.contains(packed.artifact.digest()) {
+            return Err(Failure::cant_say(format!(
+                "`{}` changed while it was read",
+                file.display()
+            )));
+        }
+        let place = reference.pinned(packed.manifest.digest());
+        let place = place.split('@').next().unwrap_or_default();
+        let manifest = ResourceDescriptor::named(place, [packed.manifest.digest()]);
+        subject.stored = Some(manifest);
+        Ok(Self {
+            reference: reference.clone(),
+            tag,
+            packed,
+        })
+    }
+
+    /// Stores the artifact, then attaches each bundle, and reads both back.
+    pub(super) fn store(self, signed: &[Signed]) -> Result<StoredAt, Failure> {
+        let reference = &self.reference;
+        let target = store::open(reference)?;
+        let files = [self.packed];
+        let bundles: Vec<Bytes> = signed
+            .iter()
+            .map(|each| Bytes::copy_from_slice(each.bundle.as_bytes()))
+            .collect();
+        let manifest = oci::wait(oci::push(&*target, &files, FILE_TYPE, Some(&self.tag)))
+            .map_err(|error| store::failure(&error, reference))?
+            .map_err(|error| push::failure(&error, reference))?;
+        let subject = manifest.descriptor();
+        let attached = store::wait(reference, oci::attach(&*target, &subject, &bundles))?;
+        Ok(StoredAt {
+            reference: reference.pinned(manifest.digest()),
+            referrers: attached
+                .iter()
+                .map(|each| reference.pinned(each.digest()))
+                .collect(),
+        })
+    }
+}
+
+impl StoredAt {
+    /// For people.
+    pub(super) fn tell(&self) {
+        ui::say(&format!("stored  {}", ui::clean(&self.reference)));
+        for referrer in &self.referrers {
+            ui::say(&format!("  with  {}", ui::clean(referrer)));
+        }
+    }
+}
+
+fn pack(file: &Path, reference: &Reference) -> Result<Packed, Failure> {
+    oci::pack(file, FILE_TYPE, &push::created()?).map_err(|error| push::failure(&error, reference))
+}
