@@ -93,7 +93,7 @@ def score(document, truth, exact=False):
         names[component.get("bom-ref")] = settle(key)
     found = Counter(settle(key) for key, _ in packages)
     right = truth.components & found.keys()
-    defended = right | {each for each in found if each[:2] in truth.named}
+    defended = right | (truth.allowed & found.keys()) | {each for each in found if each[:2] in truth.named}
     edges = {
         (names[start], names[end])
         for start, end in document.edges

@@ -63,8 +63,9 @@ def of_tree(prov, tree):
     package = pins["rust"]["package"]
     exact = "--resolve" in call(prov, "sbom", "--help")
     if exact:
-        yield job("prov", "rust", prov, "sbom", folder / "rust", "--resolve", "-p", package, "--output", ...)
-        yield job("prov", "go", prov, "sbom", folder / "go", "--resolve", "--output", ...)
+        yield job("prov", "rust", prov, "sbom", folder / "rust", "--resolve", "-p", package, "--exclude", "pyproject.toml", "--output", ...)
+        program = Path(pins["go"]["main"]).name or Path(pins["go"]["module"]).parent.name
+        yield job("prov", "go", prov, "sbom", folder / "go", "--resolve", "-p", program, "--output", ...)
     else:
         say("SKIPPED prov --resolve: this prov has no such flag")
     if present("cargo-cyclonedx"):

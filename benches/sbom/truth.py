@@ -23,11 +23,13 @@ class Truth:
     products: set = field(default_factory=set)
     # Names that a manifest without a lock file gives: right, but nobody has to have them.
     named: set = field(default_factory=set)
+    # Components that can be defended, though not everybody means them: they run in the build.
+    allowed: set = field(default_factory=set)
     # Components whose licence nobody can read here: they are not installed.
     absent: set = field(default_factory=set)
 
     def __or__(self, other):
-        fields = ("components", "must", "may", "products", "named", "absent")
+        fields = ("components", "must", "may", "products", "named", "allowed", "absent")
         return Truth(*(getattr(self, each) | getattr(other, each) for each in fields))
 
 
@@ -58,10 +60,19 @@ def rust_lock(folder):
 
 
 def rust_exact(tree):
-    """One program for this platform with its default features: `cargo tree`."""
+    """One program for this platform with its default features: what `cargo tree` says that is
+    linked. Procedural macros run in the build, so they may be there but need not."""
+    linked = cargo_tree(tree, "normal,no-proc-macro")
+    truth = Truth(linked.components, linked.must)
+    truth.allowed = cargo_tree(tree, "normal").components - linked.components
+    truth.may = linked.must | cargo_tree(tree, "normal,build").must
+    return truth
+
+
+def cargo_tree(tree, edges):
     text = call(
         "cargo", "tree", "--locked", "--package", PINS["trees"][tree]["rust"]["package"],
-        "--edges", "normal", "--prefix", "depth", "--format", " {p}",
+        "--edges", edges, "--prefix", "depth", "--format", " {p}",
         cwd=TREES / tree / "rust", env=environment(),
     )
     truth, above = Truth(), []
@@ -73,7 +84,6 @@ def rust_exact(tree):
         if above:
             truth.must.add((above[-1], key))
         above.append(key)
-    truth.may |= truth.must
     return truth
 
 
