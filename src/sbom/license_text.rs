@@ -110,7 +110,9 @@ pub(super) fn is_license(name: &str) -> bool {
 pub fn recognise(text: &str) -> BTreeSet<&'static str> {
     static KNOWN: LazyLock<Mutex<BTreeMap<Digest, BTreeSet<&'static str>>>> =
         LazyLock::new(Mutex::default);
-    let digest = Digest::sha256(text.as_bytes());
+    // Whose it is differs in every package; the rest is the same in most of them.
+    let text = &without_owners(text);
+    let digest = Digest::sha256(words(text).as_bytes());
     if let Some(found) = KNOWN
         .lock()
         .ok()
@@ -126,8 +128,7 @@ pub fn recognise(text: &str) -> BTreeSet<&'static str> {
 }
 
 fn compare(text: &str) -> BTreeSet<&'static str> {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words = words.to_lowercase();
+    let words = words(text);
     let families = FAMILIES.iter().filter(|(mark, _)| words.contains(mark));
     let families: Vec<&[&'static str]> = families.map(|(_, names)| *names).collect();
     if families.is_empty() {
@@ -151,6 +152,22 @@ fn compare(text: &str) -> BTreeSet<&'static str> {
     parts
         .filter(|name| original(name, |text| data.optimize_bounds(text).1) >= Some(ALIKE))
         .collect()
+}
+
+/// The words in lower case, however they are laid out.
+fn words(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.to_lowercase()
+}
+
+/// The text without the lines that say who has the copyright since when.
+fn without_owners(text: &str) -> String {
+    let is_owner = |line: &str| {
+        let line = line.trim_start().to_lowercase();
+        line.starts_with("copyright") && line.contains(|c: char| c.is_ascii_digit() || c == '©')
+    };
+    let lines = text.lines().filter(|line| !is_owner(line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn score(name: &'static str, data: &TextData) -> f32 {
@@ -193,6 +210,12 @@ mod tests {
         assert_eq!(list(&mit.replace('\n', "\r\n    ")), ["MIT"]);
         let bsd = text("BSD-3-Clause").replace("the copyright holder", "Google LLC");
         assert_eq!(list(&bsd), ["BSD-3-Clause"]);
+        for line in ["Copyright (c) 2009 The Go Authors.", "Copyright 2026 Ada"] {
+            assert_eq!(
+                list(&format!("{line}\n{}", text("BSD-2-Clause"))),
+                ["BSD-2-Clause"]
+            );
+        }
         let half = &bsd[..bsd.len() / 2];
         assert!(list(half).is_empty(), "half a licence was recognised");
         for none in [
