@@ -17,6 +17,7 @@ mod dev;
 mod diff;
 mod diff_output;
 mod discover;
+mod epoch;
 mod error;
 mod files;
 mod gate;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::oci::{self, FILE_TYPE, Name, PackError, Place, Reference};
+use crate::oci::{self, FILE_TYPE, Manifest, Name, PackError, Packed, Place, Reference, Store};
 
 use super::error::{Exit, Failure, reasons};
-use super::{CommandResult, store, ui};
+use super::{CommandResult, epoch, store, ui};
 
 /// Store an artifact in a registry or in a layout on disk
 ///
@@ -45,9 +45,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| failure(&error, reference))?;
     let target = store::open(reference)?;
-    let pushed = oci::wait(oci::push(&*target, &files, &args.artifact_type, Some(&tag)))
-        .map_err(|error| store::failure(&error, reference))?
-        .map_err(|error| failure(&error, reference))?;
+    let pushed = put(&*target, &files, &args.artifact_type, &tag, reference)?;
     for file in &files {
         let platform = file.platform.as_ref().filter(|_| files.len() > 1);
         let platform = platform
@@ -69,6 +67,19 @@ pub(super) fn run(args: Args) -> CommandResult {
     Ok(Exit::Yes)
 }
 
+/// Stores what is packed under `tag`; a failure is about `reference`.
+pub(super) fn put(
+    target: &dyn Store,
+    files: &[Packed],
+    artifact_type: &str,
+    tag: &str,
+    reference: &Reference,
+) -> Result<Manifest, Failure> {
+    oci::wait(oci::push(target, files, artifact_type, Some(tag)))
+        .map_err(|error| store::failure(&error, reference))?
+        .map_err(|error| failure(&error, reference))
+}
+
 /// The tag that something is to be stored under.
 pub(super) fn tag(reference: &Reference) -> Result<String, Failure> {
     match &reference.name {
@@ -82,16 +93,10 @@ pub(super) fn tag(reference: &Reference) -> Result<String, Failure> {
 /// `SOURCE_DATE_EPOCH`, or the beginning of time: what is stored is the same for the
 /// same file, whenever that is done.
 pub(super) fn created() -> Result<String, Failure> {
-    let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else {
-        return Ok(jiff::Timestamp::UNIX_EPOCH.to_string());
-    };
-    let time = epoch.to_str().and_then(|text| text.parse().ok());
-    match time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()) {
-        Some(time) => Ok(time.to_string()),
-        None => Err(Failure::cant_say(
-            "`SOURCE_DATE_EPOCH` is no number of seconds",
-        )),
-    }
+    let seconds = epoch::source_date()?.unwrap_or_default();
+    jiff::Timestamp::from_second(seconds)
+        .map(|time| time.to_string())
+        .map_err(|error| Failure::cant_say("`SOURCE_DATE_EPOCH` is no date").with("reason", error))
 }
 
 pub(super) fn failure(error: &PackError, reference: &Reference) -> Failure {

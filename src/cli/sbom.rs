@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::provenance;
 use crate::sbom::model::{Bom, Contact, Organization};
 use crate::sbom::output::Encoding;
 use crate::sbom::{Caches, Inventory, Note, Progress, Ref, SbomError, Selection, Settings, Tree};
@@ -13,7 +13,7 @@ use crate::sbom::{archives, collect, document};
 use super::error::{Exit, Failure, reasons};
 use super::files::{self, Existing, Readers};
 use super::sbom_output::{SpecVersion, render};
-use super::{CommandResult, resolve, ui};
+use super::{CommandResult, epoch, resolve, ui};
 
 /// Notes of one kind that are told without -v.
 const SHOWN: usize = 5;
@@ -243,22 +243,15 @@ pub(super) fn caches() -> Caches {
 
 /// `SOURCE_DATE_EPOCH`, else the time of the commit: never the clock.
 pub(super) fn timestamp(source: &Path) -> Result<Option<i64>, Failure> {
-    if let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") {
-        return text.parse().map(Some).map_err(|_| {
-            Failure::cant_say("`SOURCE_DATE_EPOCH` is no number of seconds").with("seen", text)
-        });
+    if let Some(seconds) = epoch::source_date()? {
+        return Ok(Some(seconds));
     }
     let folder = match source.is_dir() {
         true => source,
         false => source.parent().unwrap_or(Path::new(".")),
     };
-    let asked = Command::new("git")
-        .args(["-c", "core.fsmonitor=false", "-C"])
-        .arg(folder)
-        .args(["log", "-1", "--format=%ct"])
-        .output();
-    let answer = asked.ok().filter(|output| output.status.success());
-    Ok(answer.and_then(|output| String::from_utf8_lossy(&output.stdout).trim().parse().ok()))
+    // Without git there is no time, as without a commit.
+    Ok(provenance::commit_time(folder).unwrap_or_default())
 }
 
 pub(super) fn unreadable(source: &Path, error: &SbomError) -> Failure {

@@ -55,6 +55,13 @@ impl Source {
     }
 }
 
+/// When the commit that is checked out was made, in seconds since 1970.
+pub fn commit_time(dir: &Path) -> Result<Option<i64>, GitError> {
+    // A repository that shows signatures names the program that checks them.
+    let question = ["log", "-1", "--no-show-signature", "--format=%ct"];
+    Ok(ask(dir, &question)?.and_then(|time| time.parse().ok()))
+}
+
 /// One question to git: `None` when it says no. A repository's own
 /// configuration must not run programs just because it is looked at.
 fn ask(dir: &Path, arguments: &[&str]) -> Result<Option<String>, GitError> {
@@ -178,5 +185,34 @@ mod tests {
         std::fs::write(dir.path().join("new"), "x").unwrap();
         assert!(Source::of(dir.path(), &[]).unwrap().unwrap().dirty);
         assert!(!Source::of(dir.path(), &["other"]).unwrap().unwrap().dirty);
+    }
+
+    /// A repository can name the program that checks signatures; a commit that is
+    /// signed would have it run.
+    #[test]
+    fn asking_for_the_time_of_a_commit_runs_nothing_of_the_repositorys() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        assert_eq!(commit_time(path).unwrap(), None);
+        let script = "git init --quiet --initial-branch=main
+            printf '#!/bin/sh\\n: >ran\\n' >check && chmod +x check
+            git config log.showSignature true && git config gpg.program ./check
+            tree=$(git write-tree)
+            who='t <t@example.com> 1767225600 +0000'
+            commit=$(printf 'tree %s\\nauthor %s\\ncommitter %s\\ngpgsig -----BEGIN PGP SIGNATURE-----\\n \\n x\\n -----END PGP SIGNATURE-----\\n\\nx\\n' \
+                $tree \"$who\" \"$who\" | git hash-object -t commit -w --stdin)
+            git update-ref refs/heads/main $commit";
+        let mut shell = Command::new("sh");
+        let status = shell.args(["-ec", script]).current_dir(path).status();
+        assert!(status.unwrap().success());
+        assert_eq!(commit_time(path).unwrap(), Some(1_767_225_600));
+        assert!(!path.join("ran").exists());
+        // git itself would have.
+        let shown = Command::new("git")
+            .args(["log", "-1"])
+            .current_dir(path)
+            .output();
+        assert!(shown.unwrap().status.success());
+        assert!(path.join("ran").exists());
     }
 }

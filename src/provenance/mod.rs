@@ -13,7 +13,7 @@ mod git;
 mod github;
 mod local;
 
-pub use git::{GitError, Source};
+pub use git::{GitError, Source, commit_time};
 pub use github::{GitHubError, GitHubRun};
 pub use local::LocalBuild;
 

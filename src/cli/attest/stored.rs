@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::error::Failure;
 use crate::cli::{push, store, ui};
-use crate::oci::{self, FILE_TYPE, Packed, Reference};
+use crate::oci::{self, FILE_TYPE, Packed, Place, Reference};
 use crate::sign::Signed;
 use crate::statement::ResourceDescriptor;
 
@@ -58,10 +58,13 @@ impl Storing {
                 file.display()
             )));
         }
-        let place = reference.pinned(packed.manifest.digest());
-        let place = place.split('@').next().unwrap_or_default();
-        let manifest = ResourceDescriptor::named(place, [packed.manifest.digest()]);
-        subject.stored = Some(manifest);
+        // Where a layout lies is this machine's affair, and goes into no statement.
+        let name = match &reference.place {
+            Place::Registry(repository) => format!("{}/{}", repository.host, repository.path),
+            Place::Layout(_) => subject.name.clone(),
+        };
+        let manifest = packed.manifest.digest();
+        subject.stored = Some(ResourceDescriptor::named(name, [manifest]));
         Ok(Self {
             reference: reference.clone(),
             tag,
@@ -78,9 +81,7 @@ impl Storing {
             .iter()
             .map(|each| Bytes::copy_from_slice(each.bundle.as_bytes()))
             .collect();
-        let manifest = oci::wait(oci::push(&*target, &files, FILE_TYPE, Some(&self.tag)))
-            .map_err(|error| store::failure(&error, reference))?
-            .map_err(|error| push::failure(&error, reference))?;
+        let manifest = push::put(&*target, &files, FILE_TYPE, &self.tag, reference)?;
         let subject = manifest.descriptor();
         let attached = store::wait(reference, oci::attach(&*target, &subject, &bundles))?;
         Ok(StoredAt {
