@@ -246,9 +246,7 @@ pub(super) fn json(diff: &Diff, (from, to): &(String, String)) -> Result<String,
             removed: diff.relations_removed,
         },
     };
-    serde_json::to_string_pretty(&document)
-        .map(|text| text + "\n")
-        .map_err(|error| Failure::cant_say("cannot write the answer").with("reason", error))
+    ui::json(&document)
 }
 
 #[derive(Serialize)]

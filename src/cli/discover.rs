@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::artifact::Digest;
 use crate::oci::{self, Manifest, Name, OciError, Reference, Store};
 
-use super::error::{Exit, Failure};
+use super::error::Exit;
 use super::store::{self, Stored};
 use super::{CommandResult, Format, ui};
 
@@ -47,11 +47,7 @@ pub(super) fn run(args: Args) -> CommandResult {
                 reference: args.reference.to_string(),
                 artifact: tree,
             };
-            let mut text = serde_json::to_string_pretty(&report).map_err(|error| {
-                Failure::cant_say("cannot write the report").with("reason", error)
-            })?;
-            text.push('\n');
-            ui::data(&text);
+            ui::data(&ui::json(&report)?);
         }
         Format::Text => {
             let mut lines = vec![ui::clean(&args.reference.to_string())];

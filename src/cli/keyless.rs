@@ -46,9 +46,17 @@ pub(super) struct KeylessArgs {
 impl KeylessArgs {
     /// Finds out who signs and where; nothing is signed yet.
     pub(super) fn signer(&self) -> Result<Keyless, Failure> {
+        self.signer_of(|network| self.token(network))
+    }
+
+    /// The signer of the token that `token` gives; without one, somebody logs in.
+    fn signer_of(
+        &self,
+        token: impl FnOnce(&Network) -> Result<Option<Token>, Failure>,
+    ) -> Result<Keyless, Failure> {
         let instance = self.instance_in_files()?;
         let network = Network::new().map_err(failure)?;
-        let token = self.token(&network)?;
+        let token = token(&network)?;
         let instance = match instance {
             Some(instance) => instance,
             None => Instance::public_good(&network).map_err(failure)?,
@@ -71,13 +79,7 @@ impl KeylessArgs {
             signing_config: signing_config.map(Path::to_owned),
             trusted_root: trusted_root.map(Path::to_owned),
         };
-        let network = Network::new().map_err(failure)?;
-        let instance = match args.instance_in_files()? {
-            Some(instance) => instance,
-            None => Instance::public_good(&network).map_err(failure)?,
-        };
-        let token = Token::parse(token).map_err(failure)?;
-        Keyless::new(network, &instance, token).map_err(failure)
+        args.signer_of(|_| Token::parse(token).map(Some).map_err(failure))
     }
 
     fn instance_in_files(&self) -> Result<Option<Instance>, Failure> {

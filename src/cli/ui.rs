@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::error::Failure;
 
@@ -68,6 +69,13 @@ pub(super) fn data(text: &str) {
     let mut stdout = anstream::stdout();
     let _ = stdout.write_all(text.as_bytes());
     let _ = stdout.flush();
+}
+
+/// A report for programs: JSON that people can read too, and a line end.
+pub(super) fn json(report: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(report)
+        .map(|text| text + "\n")
+        .map_err(|error| Failure::cant_say("cannot write the report").with("reason", error))
 }
 
 /// A failure: what, then seen and wanted, then a hint that works.

@@ -233,10 +233,7 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
             })
             .collect(),
     };
-    let mut text = serde_json::to_string_pretty(&report)
-        .map_err(|error| Failure::cant_say("cannot write the report").with("reason", error))?;
-    text.push('\n');
-    Ok(text)
+    ui::json(&report)
 }
 
 fn report_finding(finding: &Finding) -> ReportFinding<'_> {

@@ -126,11 +126,7 @@ impl Policy {
                 statement.predicate_type,
                 describe(evidence.signer()),
             );
-            let finding = Finding::new(rule, Outcome::Noted, seen, wanted)
-                .backed(backing_of(evidence.signer()))
-                .because(why.to_owned())
-                .at(line);
-            Box::new(finding)
+            not_counted(evidence.signer(), rule, seen, why, wanted, line)
         };
         // `verify` saw the subject too, but maybe against another artifact.
         if !statement.speaks_of(artifact) {
@@ -230,6 +226,22 @@ impl Policy {
         };
         self.require.iter().map(look).collect()
     }
+}
+
+/// Evidence that is genuine and counts for nothing, and why.
+pub(super) fn not_counted(
+    signer: &Signer,
+    rule: Rule,
+    seen: String,
+    why: &str,
+    wanted: &str,
+    line: Option<usize>,
+) -> Box<Finding> {
+    let finding = Finding::new(rule, Outcome::Noted, seen, wanted)
+        .backed(backing_of(signer))
+        .because(why.to_owned())
+        .at(line);
+    Box::new(finding)
 }
 
 /// The provenances that did not decide. Two that are trusted and name another

@@ -111,8 +111,13 @@ impl Policy {
     /// The policy for when there is none but a key: SLSA provenance by that key
     /// which binds the artifact's digest, so SLSA Build L1.
     pub fn for_key(key: PublicKey, transparency: Transparency) -> Self {
-        let policy = Self {
-            name: GIVEN_KEY.to_owned(),
+        Self::demanding_provenance(GIVEN_KEY.to_owned()).with_key(key, transparency)
+    }
+
+    /// What every policy wants that says nothing else. It trusts nobody.
+    fn demanding_provenance(name: String) -> Self {
+        Self {
+            name,
             builders: Vec::new(),
             keys: Vec::new(),
             repository: None,
@@ -124,8 +129,7 @@ impl Policy {
             signature: None,
             sbom: None,
             exceptions: Vec::new(),
-        };
-        policy.with_key(key, transparency)
+        }
     }
 
     /// Also trusts a key that was given on the command line, up to level 1. A

@@ -5,6 +5,7 @@
 
 use super::Policy;
 use super::expectation::backing_of;
+use super::judge::not_counted;
 use super::rule::Rule;
 use super::trust::{Entry, describe};
 use super::verdict::{Finding, Outcome};
@@ -56,11 +57,7 @@ impl Policy {
                 evidence.origin(),
                 describe(evidence.signer()),
             );
-            let finding = Finding::new(rule, Outcome::Noted, seen, wanted)
-                .backed(backing_of(evidence.signer()))
-                .because(why.to_owned())
-                .at(line);
-            Box::new(finding)
+            not_counted(evidence.signer(), rule, seen, why, wanted, line)
         };
         // `verify` saw the bytes too, but maybe those of another artifact.
         if !artifact

@@ -151,9 +151,7 @@ impl LicenseChoice {
             details: Vec::new(),
         })
     }
-}
 
-impl LicenseChoice {
     /// The same expression, concluded; a name that is none concludes nothing.
     pub fn concluded(&self) -> Option<Self> {
         let mut choice = self.clone();

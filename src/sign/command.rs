@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sigstore_types::SignatureBytes;
 
 use super::envelope::{self, Unsigned};
-use super::{Identity, SignError, Signatures, Signed, Signer};
+use super::{SignError, Signatures, Signer, by_key};
 use crate::key::PublicKey;
 use crate::statement::Statement;
 
@@ -82,15 +82,6 @@ impl CommandSigner {
 
 impl Signer for CommandSigner {
     fn sign_all(&self, statements: &[Statement]) -> Result<Signatures, SignError> {
-        let signed = statements.iter().map(|statement| {
-            Ok(Signed {
-                bundle: self.sign(statement)?,
-                records: Vec::new(),
-            })
-        });
-        Ok(Signatures {
-            identity: Identity::Key(self.public.clone()),
-            signed: signed.collect::<Result<_, SignError>>()?,
-        })
+        by_key(self.public.clone(), statements, |each| self.sign(each))
     }
 }

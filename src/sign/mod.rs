@@ -88,15 +88,24 @@ pub enum Record {
 
 impl Signer for PrivateKey {
     fn sign_all(&self, statements: &[Statement]) -> Result<Signatures, SignError> {
-        let signed = statements.iter().map(|statement| {
-            Ok(Signed {
-                bundle: self.sign(statement)?,
-                records: Vec::new(),
-            })
-        });
-        Ok(Signatures {
-            identity: Identity::Key(self.public()?),
-            signed: signed.collect::<Result<_, SignError>>()?,
-        })
+        by_key(self.public()?, statements, |each| self.sign(each))
     }
+}
+
+/// The signatures of a key, which nobody else witnesses.
+fn by_key(
+    public: PublicKey,
+    statements: &[Statement],
+    sign: impl Fn(&Statement) -> Result<String, SignError>,
+) -> Result<Signatures, SignError> {
+    let signed = statements.iter().map(|statement| {
+        Ok(Signed {
+            bundle: sign(statement)?,
+            records: Vec::new(),
+        })
+    });
+    Ok(Signatures {
+        signed: signed.collect::<Result<_, SignError>>()?,
+        identity: Identity::Key(public),
+    })
 }

@@ -153,10 +153,7 @@ impl Report {
     }
 
     pub(super) fn json(&self) -> Result<String, Failure> {
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(|error| Failure::cant_say("cannot write the report").with("reason", error))?;
-        text.push('\n');
-        Ok(text)
+        ui::json(self)
     }
 }
 

@@ -113,18 +113,11 @@ fn read(top: &Section<'_>) -> Policy {
     let expected = repository.as_ref().map(|repository| &repository.value);
     let Trusted { builders, keys } = trust::read(top, expected);
     let mut policy = Policy {
-        name,
         builders,
         keys,
         repository: repository.map(|found| found.wanted(reader)),
         refs: refs.map(|found| found.wanted(reader)),
-        min_level: Wanted::unwritten(1),
-        build_types: None,
-        external_parameters: None,
-        require: vec![Wanted::unwritten(SLSA_PROVENANCE_V1.to_owned())],
-        signature: None,
-        sbom: None,
-        exceptions: Vec::new(),
+        ..Policy::demanding_provenance(name)
     };
     build(top, &mut policy);
     attestations(top, &mut policy);
