@@ -14,17 +14,7 @@ use std::sync::OnceLock;
 
 mod support;
 
-use support::prov;
-
-const HELLO: &str = r#"(module
-  (import "wasi_snapshot_preview1" "fd_write"
-    (func $write (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (data (i32.const 8) "hello\n")
-  (func (export "_start")
-    (i32.store (i32.const 0) (i32.const 8))
-    (i32.store (i32.const 4) (i32.const 6))
-    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
+use support::{CARGO_LOCK, HELLO, prov, said};
 
 const MODULES: &[(&str, &str)] = &[
     ("hello.wasm", HELLO),
@@ -118,21 +108,6 @@ transparency = "not-required"
 min-level = 1
 "#;
 
-/// A crate and what it needs.
-const CARGO_LOCK: &str = r#"version = 4
-
-[[package]]
-name = "app"
-version = "1.0.0"
-dependencies = ["itoa"]
-
-[[package]]
-name = "itoa"
-version = "1.0.19"
-source = "registry+https://github.com/rust-lang/crates.io-index"
-checksum = "0000000000000000000000000000000000000000000000000000000000000000"
-"#;
-
 fn private(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -140,11 +115,6 @@ fn private(path: &Path) {
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     prov().args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    text(&output.stdout) + &text(&output.stderr)
 }
 
 #[test]

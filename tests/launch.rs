@@ -7,16 +7,11 @@ use std::time::SystemTime;
 
 use prov::artifact::Artifact;
 use prov::bundle::{Bundle, Evidence};
-use prov::key::PublicKey;
 use prov::launch::{Cache, Exit, Guest, prepare, run};
 use prov::policy::{Attested, Policy};
-use prov::statement::{PAYLOAD_TYPE, ResourceDescriptor, SLSA_PROVENANCE_V1, Statement, slsa};
+use prov::sign::{KeyKind, PrivateKey};
+use prov::statement::{ResourceDescriptor, SLSA_PROVENANCE_V1, Statement, slsa};
 use prov::verify::{self, Transparency, Trust};
-use sigstore_bundle::{BundleV03, VerificationMaterialV03};
-use sigstore_crypto::KeyPair;
-use sigstore_types::bundle::SignatureContent;
-use sigstore_types::dsse::pae;
-use sigstore_types::{DsseEnvelope, DsseSignature, KeyId, PayloadBytes};
 
 /// A command that ends with the code 7.
 const SEVEN: &str = r#"(module
@@ -24,7 +19,7 @@ const SEVEN: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "_start") (call $exit (i32.const 7))))"#;
 
-fn attest(artifact: &Artifact, pair: &KeyPair) -> Evidence {
+fn attest(artifact: &Artifact, key: &PrivateKey) -> Evidence {
     let statement = Statement::new(
         vec![ResourceDescriptor::of(artifact)],
         SLSA_PROVENANCE_V1,
@@ -33,18 +28,7 @@ fn attest(artifact: &Artifact, pair: &KeyPair) -> Evidence {
             "runDetails": {"builder": {"id": slsa::LOCAL_BUILDER}},
         }),
     );
-    let payload = statement.to_bytes().unwrap();
-    let signature = pair.sign(&pae(PAYLOAD_TYPE, &payload)).unwrap();
-    let envelope = DsseEnvelope::new(
-        PAYLOAD_TYPE.to_owned(),
-        PayloadBytes::new(payload),
-        DsseSignature::new(signature, KeyId::default()),
-    );
-    let bundle = BundleV03::new(
-        VerificationMaterialV03::PublicKey { hint: "x".into() },
-        SignatureContent::DsseEnvelope(envelope),
-    );
-    let json = bundle.into_bundle().to_json().unwrap();
+    let json = key.sign(&statement).unwrap();
     Evidence {
         origin: "seven.wasm.prov.json".into(),
         bundle: Bundle::parse(json.as_bytes()).unwrap(),
@@ -53,11 +37,11 @@ fn attest(artifact: &Artifact, pair: &KeyPair) -> Evidence {
 
 /// Goes through verify and policy, as every command does.
 fn admit(artifact: Artifact) -> Attested {
-    let pair = KeyPair::generate_ecdsa_p256().unwrap();
-    let public = PublicKey::from_der(pair.public_key_der().unwrap().as_bytes()).unwrap();
+    let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+    let public = key.public().unwrap();
     let policy = Policy::for_key(public, Transparency::NotRequired);
     let trust = Trust::keys(policy.trusted_keys());
-    let verified = verify::statement(&artifact, &attest(&artifact, &pair), &trust).unwrap();
+    let verified = verify::statement(&artifact, &attest(&artifact, &key), &trust).unwrap();
     let verdict = policy.judge(&artifact, &[verified], SystemTime::now());
     verdict.admit(artifact).unwrap()
 }

@@ -11,14 +11,10 @@ use prov::artifact::Artifact;
 use prov::bundle::{Bundle, Evidence};
 use prov::key::PublicKey;
 use prov::policy::{KeySource, MAX_POLICY, Outcome, Policy, Rule, Verdict};
-use prov::statement::{PAYLOAD_TYPE, ResourceDescriptor, SLSA_PROVENANCE_V1, Statement, slsa};
+use prov::sign::{KeyKind, PrivateKey};
+use prov::statement::{ResourceDescriptor, SLSA_PROVENANCE_V1, Statement, slsa};
 use prov::verify::{self, Transparency, Trust, Verified};
 use serde_json::json;
-use sigstore_bundle::{BundleV03, VerificationMaterialV03};
-use sigstore_crypto::KeyPair;
-use sigstore_types::bundle::SignatureContent;
-use sigstore_types::dsse::pae;
-use sigstore_types::{DsseEnvelope, DsseSignature, KeyId, PayloadBytes};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -166,25 +162,14 @@ proptest! {
     }
 }
 
-fn key_pair() -> (KeyPair, PublicKey) {
-    let pair = KeyPair::generate_ecdsa_p256().unwrap();
-    let public = PublicKey::from_der(pair.public_key_der().unwrap().as_bytes()).unwrap();
-    (pair, public)
+fn key_pair() -> (PrivateKey, PublicKey) {
+    let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
+    let public = key.public().unwrap();
+    (key, public)
 }
 
-fn sign(statement: &Statement, pair: &KeyPair) -> Evidence {
-    let payload = statement.to_bytes().unwrap();
-    let signature = pair.sign(&pae(PAYLOAD_TYPE, &payload)).unwrap();
-    let envelope = DsseEnvelope::new(
-        PAYLOAD_TYPE.to_owned(),
-        PayloadBytes::new(payload),
-        DsseSignature::new(signature, KeyId::default()),
-    );
-    let bundle = BundleV03::new(
-        VerificationMaterialV03::PublicKey { hint: "x".into() },
-        SignatureContent::DsseEnvelope(envelope),
-    );
-    let json = bundle.into_bundle().to_json().unwrap();
+fn sign(statement: &Statement, key: &PrivateKey) -> Evidence {
+    let json = key.sign(statement).unwrap();
     Evidence {
         origin: "module.prov.json".into(),
         bundle: Bundle::parse(json.as_bytes()).unwrap(),

@@ -1,7 +1,7 @@
 //! Real registries and real clients as judges: distribution, Debian's older one, one
 //! with the referrers API, a sloppy one; cosign, oras and crane.
 //!
-//! `tests/peers/oci/install` builds them. Where one is missing, that is said; in CI it
+//! `tests/peers/install` builds them. Where one is missing, that is said; in CI it
 //! is a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // tests fail by panicking
@@ -10,7 +10,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 mod support;
 
-use support::{PATIENCE, Running, spawn};
+use support::{PATIENCE, Running, said, spawn};
 
 /// A peer, or None when it is not here.
 fn peer(name: &str) -> Option<PathBuf> {
@@ -31,7 +31,7 @@ fn peer(name: &str) -> Option<PathBuf> {
         return Some(path);
     }
     let said = format!(
-        "{} is not there; `tests/peers/oci/install` builds it",
+        "{} is not there; `tests/peers/install` builds it",
         path.display()
     );
     // Not every machine that tests is a Debian.
@@ -170,10 +170,6 @@ fn certificate(folder: &Path) -> Option<()> {
     assert!(std::env::var_os("CI").is_none(), "openssl is not there");
     eprintln!("SKIPPED: openssl is not there");
     None
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 impl Registry {

@@ -8,21 +8,7 @@ use prov::bundle::Bundle;
 use prov::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
 use serde_json::{Value, json};
 
-use crate::support::prov;
-
-const LOCK: &str = r#"version = 4
-
-[[package]]
-name = "app"
-version = "1.0.0"
-dependencies = ["itoa"]
-
-[[package]]
-name = "itoa"
-version = "1.0.19"
-source = "registry+https://github.com/rust-lang/crates.io-index"
-checksum = "0123456789012345678901234567890123456789012345678901234567890123"
-"#;
+use crate::support::{CARGO_LOCK, prov};
 
 /// The SHA-256 of `x`.
 const X: &str = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
@@ -36,7 +22,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     fs::create_dir_all(folder.join("source")).unwrap();
     fs::write(folder.join("x"), "x").unwrap();
     fs::write(folder.join("y"), "y").unwrap();
-    fs::write(folder.join("source/Cargo.lock"), LOCK).unwrap();
+    fs::write(folder.join("source/Cargo.lock"), CARGO_LOCK).unwrap();
     let git = |arguments: &[&str]| {
         let status = Command::new("git")
             .arg("-C")

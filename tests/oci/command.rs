@@ -7,6 +7,7 @@ use std::process::Output;
 use super::*;
 use crate::honest::{Honest, Options, base64};
 use crate::server::{Reply, Server};
+use crate::support::{HELLO, said};
 
 /// Runs prov in `folder`, whose `docker` has the credentials.
 fn prov(folder: &Path, arguments: &[&str]) -> Output {
@@ -23,10 +24,6 @@ fn prov(folder: &Path, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
 /// Runs prov and expects that exit code.
 fn expect(folder: &Path, code: i32, arguments: &[&str]) -> String {
     let output = prov(folder, arguments);
@@ -38,16 +35,6 @@ fn expect(folder: &Path, code: i32, arguments: &[&str]) -> String {
     );
     said(&output)
 }
-
-const HELLO: &str = r#"(module
-  (import "wasi_snapshot_preview1" "fd_write"
-    (func $write (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (data (i32.const 8) "hello\n")
-  (func (export "_start")
-    (i32.store (i32.const 0) (i32.const 8))
-    (i32.store (i32.const 4) (i32.const 6))
-    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
 
 /// A folder with a module that is attested.
 fn folder() -> tempfile::TempDir {

@@ -17,6 +17,38 @@ use serde_json::Value;
 /// Longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A command that greets and ends.
+pub const HELLO: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 8) "hello\n")
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 8))
+    (i32.store (i32.const 4) (i32.const 6))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 20)))))"#;
+
+/// A crate and what it needs.
+pub const CARGO_LOCK: &str = r#"version = 4
+
+[[package]]
+name = "app"
+version = "1.0.0"
+dependencies = ["itoa"]
+
+[[package]]
+name = "itoa"
+version = "1.0.19"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "0123456789012345678901234567890123456789012345678901234567890123"
+"#;
+
+/// All that a command said, which is text.
+pub fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
 /// A folder that all tests of this build share: the compiled module lies there.
 pub fn shared() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("home")
