@@ -53,12 +53,14 @@ fn unreadable(path: &Path, what: &str, error: &io::Error) -> Failure {
     let failure = Failure::cant_say(format!("cannot read the {what} `{}`", path.display()))
         .with("reason", error);
     match error.kind() {
-        io::ErrorKind::NotFound => failure.hint(format!(
-            "`ls {}` shows what is there",
-            parent(path).display()
-        )),
+        io::ErrorKind::NotFound => failure.hint(what_is_there(path)),
         _ => failure,
     }
+}
+
+/// The hint for a path that leads nowhere.
+pub(super) fn what_is_there(path: &Path) -> String {
+    format!("`ls {}` shows what is there", parent(path).display())
 }
 
 /// Who may read what is written.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::oci::{self, FILE_TYPE, Manifest, Name, PackError, Packed, Place, Reference, Store};
 
 use super::error::{Exit, Failure, reasons};
-use super::{CommandResult, epoch, store, ui};
+use super::{CommandResult, epoch, files, store, ui};
 
 /// Store an artifact in a registry or in a layout on disk
 ///
@@ -109,6 +109,9 @@ pub(super) fn failure(error: &PackError, reference: &Reference) -> Failure {
                 Place::Layout(_) => "`prov push ARTIFACT oci:DIR:TAG` stores one",
                 Place::Registry(_) => "`prov push ARTIFACT HOST/REPOSITORY:TAG` stores one",
             }),
+        PackError::Read { path, .. } if !path.exists() => {
+            Failure::cant_say(reasons(error)).hint(files::what_is_there(path))
+        }
         _ => Failure::cant_say(reasons(error)),
     }
 }

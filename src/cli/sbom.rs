@@ -262,6 +262,7 @@ pub(super) fn unreadable(source: &Path, error: &SbomError) -> Failure {
     .with("reason", reasons(error));
     match resolve::hint(error) {
         Some(hint) => failure.hint(hint),
+        None if !source.exists() => failure.hint(files::what_is_there(source)),
         None => failure,
     }
 }

@@ -11,7 +11,7 @@ use crate::oci::{
 
 use super::error::{Failure, reasons};
 use super::gate::GateArgs;
-use super::ui;
+use super::{files, ui};
 
 /// Where an image layout or a registry's repository is, as an argument.
 pub(super) fn reference(text: &str) -> Result<Reference, String> {
@@ -63,6 +63,9 @@ pub(super) fn failure(error: &OciError, reference: &Reference) -> Failure {
         (OciError::Denied { host, .. }, _) => failure.hint(format!(
             "`docker login {host}` or `podman login {host}` stores credentials that prov uses too"
         )),
+        (OciError::NotFound { .. }, Place::Layout(folder)) if !folder.exists() => {
+            failure.hint(files::what_is_there(folder))
+        }
         (OciError::NotFound { .. }, Place::Layout(folder)) => failure.hint(format!(
             "`cat {}/index.json` lists what is in a layout",
             folder.display()

@@ -72,3 +72,27 @@ fn what_cannot_be_pushed_is_refused_before_anything_is_written() {
     }
     assert_eq!(files(&folder), before);
 }
+
+#[test]
+fn what_was_signed_is_kept_when_it_cannot_be_pushed() {
+    let folder = folder("kept");
+    // Nobody listens there any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = format!("{}/team/x:v1", listener.local_addr().unwrap());
+    drop(listener);
+    let answer = attest(&folder, &["x", "--push", &place], &[]);
+    assert_eq!(answer.code, Some(2), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("signed: x.sigstore.jsonl"),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        answer.stderr.contains(&format!(
+            "`prov push x {place}` and `prov attach {place} x.sigstore.jsonl`"
+        )),
+        "{}",
+        answer.stderr
+    );
+    assert!(verified(&folder, "x"));
+}

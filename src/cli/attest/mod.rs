@@ -140,7 +140,8 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
     let mut report = Report::new(&subjects, &stated, &signatures, &output);
     output.write(&stated, &signatures.signed, args.force)?;
     if let Some(storing) = storing {
-        report.stored = Some(storing.store(&signatures.signed)?);
+        let signed = output.files();
+        report.stored = Some(storing.store(&signatures.signed, signed)?);
     }
     report.tell();
     match (&output, args.format) {

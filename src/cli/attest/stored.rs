@@ -1,6 +1,6 @@
 //! `--push`: the artifact goes to a registry or a layout, and its bundles with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use super::subject::Subject;
 pub(super) struct Storing {
     reference: Reference,
     tag: String,
+    file: PathBuf,
     packed: Packed,
 }
 
@@ -68,12 +69,31 @@ impl Storing {
         Ok(Self {
             reference: reference.clone(),
             tag,
+            file: file.clone(),
             packed,
         })
     }
 
     /// Stores the artifact, then attaches each bundle, and reads both back.
-    pub(super) fn store(self, signed: &[Signed]) -> Result<StoredAt, Failure> {
+    /// `kept` are the files that the bundles are in, whatever happens here.
+    pub(super) fn store(self, signed: &[Signed], kept: &[PathBuf]) -> Result<StoredAt, Failure> {
+        let (reference, file) = (self.reference.clone(), self.file.clone());
+        self.try_store(signed).map_err(|failure| {
+            let [bundles] = kept else { return failure };
+            let failure = failure.with("signed", bundles.display());
+            // Whoever was told to log in has to do that first.
+            match failure.hint {
+                Some(_) => failure,
+                None => failure.hint(format!(
+                    "`prov push {} {reference}` and `prov attach {reference} {}` do the rest",
+                    file.display(),
+                    bundles.display()
+                )),
+            }
+        })
+    }
+
+    fn try_store(self, signed: &[Signed]) -> Result<StoredAt, Failure> {
         let reference = &self.reference;
         let target = store::open(reference)?;
         let files = [self.packed];
