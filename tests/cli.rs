@@ -383,6 +383,45 @@ fn exit_codes_and_words() {
     }
 }
 
+/// The policy of a repository counts in each of its folders alike: its paths are seen
+/// from it, and what is there and can't be read is not as if it were not there.
+#[test]
+fn the_policy_of_a_repository_is_the_same_in_every_folder() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path();
+    let sub = root.join("sub");
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::create_dir(&sub).unwrap();
+    for folder in [root, &sub] {
+        let output = run(folder, &["key", "generate"]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    fs::write(sub.join("x"), "x").unwrap();
+    let policy = "schema = \"prov.policy/v1\"\nname = \"ours\"\n[[trust.key]]\nname = \"ours\"\n\
+                  public-key-file = \"prov.pub\"\ntransparency = \"not-required\"\n";
+    fs::write(root.join("prov.toml"), policy).unwrap();
+    // Somebody brings a key of his own, in the folder where this is run.
+    for (key, code) in [("prov.key", 1), ("../prov.key", 0)] {
+        let output = run(&sub, &["attest", "x", "--key", key, "--force"]);
+        assert!(output.status.success(), "{}", said(&output));
+        let output = run(&sub, &["verify", "x"]);
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+    }
+    // With the key alone it would be a yes.
+    fs::remove_file(root.join("prov.toml")).unwrap();
+    let by_key = [
+        "verify",
+        "x",
+        "--key",
+        "../prov.pub",
+        "--insecure-ignore-tlog",
+    ];
+    assert_eq!(run(&sub, &by_key).status.code(), Some(0));
+    std::os::unix::fs::symlink("gone", root.join("prov.toml")).unwrap();
+    let output = run(&sub, &by_key);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
+
 #[test]
 fn a_private_key_that_others_can_read_is_told() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::bundle::{self, Bundle};
+use crate::bundle::{self, Bundle, BundleError};
 use crate::oci::{self, Manifest, Reference};
 
 use super::error::{Exit, Failure, reasons};
@@ -38,10 +38,10 @@ pub(super) fn run(args: Args) -> CommandResult {
         bundles.extend(read(path)?);
     }
     let stored = Stored::find(&args.reference)?;
-    for (path, bytes) in &bundles {
-        speaks_of(path, bytes, &stored)?;
+    for given in &bundles {
+        speaks_of(given, &stored)?;
     }
-    let bytes: Vec<_> = bundles.into_iter().map(|(_, bytes)| bytes).collect();
+    let bytes: Vec<_> = bundles.into_iter().map(|given| given.bytes).collect();
     let subject = stored.manifest.descriptor();
     let attached = store::wait(
         &args.reference,
@@ -66,35 +66,42 @@ pub(super) fn tell(reference: &Reference, subject: &Manifest, attached: &[Manife
     }
 }
 
-/// The bundles of a file, each with the bytes that it is.
-fn read(path: &Path) -> Result<Vec<(PathBuf, Bytes)>, Failure> {
+/// A bundle, the bytes that it is, and the file that it stands in.
+struct Given {
+    path: PathBuf,
+    bytes: Bytes,
+    bundle: Bundle,
+}
+
+/// The bundles of a file. Other forms of evidence that prov verifies are no referrers
+/// that anybody looks for.
+fn read(path: &Path) -> Result<Vec<Given>, Failure> {
     let bytes = files::read(path, bundle::MAX_FILE as u64, "bundle")?;
-    Bundle::parse_all(&bytes).map_err(|error| {
+    let unreadable = |error: BundleError| {
         Failure::cant_say(format!("`{}` is not a readable bundle", path.display()))
             .with("reason", reasons(&error))
             .with("wanted", "a Sigstore bundle, or one per line")
-    })?;
-    let whole = bytes.trim_ascii();
-    let parts: Vec<&[u8]> = match Bundle::parse(whole) {
-        Ok(_) => vec![whole],
-        Err(_) => whole
-            .split(|byte| *byte == b'\n')
-            .map(<[u8]>::trim_ascii)
-            .collect(),
     };
-    Ok(parts
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .map(|part| (path.to_owned(), Bytes::copy_from_slice(part)))
-        .collect())
+    let given = |bytes: &[u8], bundle| Given {
+        path: path.to_owned(),
+        bytes: Bytes::copy_from_slice(bytes),
+        bundle,
+    };
+    let whole = bytes.trim_ascii();
+    if let Ok(bundle) = Bundle::parse(whole) {
+        return Ok(vec![given(whole, bundle)]);
+    }
+    Bundle::parse_all(&bytes).map_err(unreadable)?;
+    let lines = whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| Ok(given(line, Bundle::parse(line).map_err(unreadable)?)))
+        .collect()
 }
 
 /// Evidence about another artifact would only ever be refused there.
-fn speaks_of(path: &Path, bytes: &[u8], stored: &Stored) -> Result<(), Failure> {
-    let Some(statement) = Bundle::parse(bytes)
-        .ok()
-        .and_then(|b| b.unverified_statement().ok())
-    else {
+fn speaks_of(given: &Given, stored: &Stored) -> Result<(), Failure> {
+    let Ok(statement) = given.bundle.unverified_statement() else {
         return Ok(()); // a signature over bytes names nothing
     };
     let subjects = statement.subject_digests();
@@ -108,7 +115,7 @@ fn speaks_of(path: &Path, bytes: &[u8], stored: &Stored) -> Result<(), Failure> 
         |digests: &mut dyn Iterator<Item = String>| digests.take(4).collect::<Vec<_>>().join("\n");
     let mut failure = Failure::no(format!(
         "`{}` is not about `{}`",
-        path.display(),
+        given.path.display(),
         stored.reference
     ))
     .with("seen", list(&mut subjects.iter().map(ToString::to_string)))

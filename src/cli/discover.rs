@@ -11,8 +11,8 @@ use super::{CommandResult, Format, ui};
 
 /// How deep the tree is followed.
 const MAX_DEPTH: usize = 4;
-/// Annotation of Sigstore's referrers.
-const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+/// The most manifests that are shown.
+const MAX_SHOWN: usize = 2000;
 /// Annotation by which BuildKit marks its own, unsigned statements in an index.
 const BUILDKIT: &str = "vnd.docker.reference.type";
 
@@ -39,7 +39,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> CommandResult {
     let stored = Stored::find(&args.reference)?;
-    let tree = store::wait(&args.reference, node(&*stored.store, &stored.manifest, 0))?;
+    let mut shown = 0;
+    let tree = node(&*stored.store, &stored.manifest, 0, &mut shown);
+    let tree = store::wait(&args.reference, tree)?;
     match args.format {
         Format::Json => {
             let report = Report {
@@ -93,7 +95,7 @@ impl Node {
             media_type: manifest.media_type().to_owned(),
             artifact_type: manifest.kind_of_artifact().map(str::to_owned),
             size: manifest.bytes().len() as u64,
-            predicate_type: manifest.annotations.get(PREDICATE_TYPE).cloned(),
+            predicate_type: manifest.annotations.get(oci::PREDICATE_TYPE).cloned(),
             bundle: manifest.bundle().is_some(),
             ..Self::default()
         }
@@ -124,7 +126,20 @@ impl Node {
     }
 }
 
-async fn node(store: &dyn Store, manifest: &Manifest, depth: usize) -> Result<Node, OciError> {
+/// `shown` counts the manifests of the whole tree.
+async fn node(
+    store: &dyn Store,
+    manifest: &Manifest,
+    depth: usize,
+    shown: &mut usize,
+) -> Result<Node, OciError> {
+    *shown += 1;
+    if *shown > MAX_SHOWN {
+        return Err(OciError::TooMany {
+            what: "manifests in one tree",
+            limit: MAX_SHOWN,
+        });
+    }
     let mut node = Node::of(manifest);
     if depth >= MAX_DEPTH {
         return Ok(node);
@@ -132,7 +147,7 @@ async fn node(store: &dyn Store, manifest: &Manifest, depth: usize) -> Result<No
     for entry in manifest.manifests() {
         let child = match store.manifest(&Name::Digest(entry.digest.clone())).await {
             Ok(child) => {
-                let mut child = Box::pin(self::node(store, &child, depth + 1)).await?;
+                let mut child = Box::pin(self::node(store, &child, depth + 1, shown)).await?;
                 if entry.annotations.contains_key(BUILDKIT) {
                     child.artifact_type = Some("unsigned statements of BuildKit".to_owned());
                 }
@@ -148,7 +163,7 @@ async fn node(store: &dyn Store, manifest: &Manifest, depth: usize) -> Result<No
     }
     for referrer in oci::referrers(store, manifest.digest()).await? {
         node.referrers.push(match referrer.manifest {
-            Ok(manifest) => Box::pin(self::node(store, &manifest, depth + 1)).await?,
+            Ok(manifest) => Box::pin(self::node(store, &manifest, depth + 1, shown)).await?,
             Err(error) => Node::unread(&referrer.digest, &error),
         });
     }

@@ -58,6 +58,13 @@ fn unreadable(path: &Path, what: &str, error: &io::Error) -> Failure {
     }
 }
 
+/// True when there is nothing at `path`. What is there and can't be read, as a link
+/// that leads nowhere, is not missing: reading it tells why.
+pub(super) fn is_missing(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// The hint for a path that leads nowhere.
 pub(super) fn what_is_there(path: &Path) -> String {
     format!("`ls {}` shows what is there", parent(path).display())
@@ -79,6 +86,16 @@ pub(super) enum Existing {
     Replace,
     /// No; it is an error.
     Keep,
+}
+
+impl Existing {
+    /// As `--force` says.
+    pub(super) fn by(force: bool) -> Self {
+        match force {
+            true => Existing::Replace,
+            false => Existing::Keep,
+        }
+    }
 }
 
 /// Writes a whole file or none: temporary file, sync, rename. What is there and is

@@ -13,7 +13,7 @@ use crate::verify::{self, MAX_ROOT, Signature, Transparency, Trust, Verified, Ve
 
 use super::error::{Failure, reasons};
 use super::files;
-use super::policy_file;
+use super::policy_file::{self, Found};
 use super::ui;
 
 /// What a command asks evidence for, and judges it by.
@@ -83,9 +83,12 @@ impl GateArgs {
         evidence: &[Evidence],
         fallback: Fallback,
     ) -> Result<Judgement, Failure> {
-        let (mut policy, described) = self.policy(fallback)?;
-        let base = self.policy.as_deref().and_then(Path::parent);
-        policy.resolve_keys(|source| resolve_key(source, base))?;
+        let Found {
+            mut policy,
+            described,
+            base,
+        } = self.policy(fallback)?;
+        policy.resolve_keys(|source| resolve_key(source, &base))?;
         let trust = self.trust(&policy, evidence)?;
         let (mut verified, mut signatures) = (Vec::new(), Vec::new());
         let mut rejected = Vec::new();
@@ -116,7 +119,7 @@ impl GateArgs {
             paths = [".sigstore.json", ".sigstore.jsonl", ".publish.attestation"]
                 .map(|suffix| files::beside(file, suffix))
                 .into_iter()
-                .filter(|path| path.exists())
+                .filter(|path| !files::is_missing(path))
                 .collect();
         }
         if paths.is_empty() {
@@ -141,7 +144,7 @@ impl GateArgs {
         read_evidence(&self.bundles)
     }
 
-    fn policy(&self, fallback: Fallback) -> Result<(Policy, String), Failure> {
+    fn policy(&self, fallback: Fallback) -> Result<Found, Failure> {
         let key = self.key.as_deref().map(read_public_key).transpose()?;
         let transparency = match self.insecure_ignore_tlog {
             true => Transparency::NotRequired,
@@ -153,14 +156,16 @@ impl GateArgs {
             (None, Fallback::None) => policy_file::of_repository()?,
         };
         match (found, key) {
-            (Some((policy, described)), Some(key)) => {
-                Ok((policy.with_key(key, transparency), described))
-            }
+            (Some(found), Some(key)) => Ok(Found {
+                policy: found.policy.with_key(key, transparency),
+                ..found
+            }),
             (Some(found), None) => Ok(found),
-            (None, Some(key)) => {
-                let described = format!("signed by {}", key.id());
-                Ok((Policy::for_key(key, transparency), described))
-            }
+            (None, Some(key)) => Ok(Found {
+                described: format!("signed by {}", key.id()),
+                policy: Policy::for_key(key, transparency),
+                base: PathBuf::new(),
+            }),
             (None, None) => Err(Failure::cant_say("no policy to judge by")
                 .with("seen", "neither `--policy` nor `--key`, and no `prov.toml` at the root of a repository")
                 .hint("`--policy FILE` names a policy, `--key FILE` trusts one key")),
@@ -340,12 +345,10 @@ pub(super) fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {
     })
 }
 
-fn resolve_key(source: &KeySource, base: Option<&Path>) -> Result<Option<PublicKey>, Failure> {
+fn resolve_key(source: &KeySource, base: &Path) -> Result<Option<PublicKey>, Failure> {
     match source {
         KeySource::Inline(key) | KeySource::Given(key) => Ok(Some(key.clone())),
-        KeySource::File(path) => {
-            read_public_key(&base.unwrap_or(Path::new("")).join(path)).map(Some)
-        }
+        KeySource::File(path) => read_public_key(&base.join(path)).map(Some),
         KeySource::BuildKey => build_key(),
     }
 }

@@ -109,10 +109,7 @@ pub(super) fn run(args: Args) -> CommandResult {
 
 impl Generate {
     fn run(self) -> CommandResult {
-        let existing = match self.force {
-            true => Existing::Replace,
-            false => Existing::Keep,
-        };
+        let existing = Existing::by(self.force);
         let public_path = public_path(&self.output);
         for path in [&self.output, &public_path] {
             if !self.force && path.exists() {

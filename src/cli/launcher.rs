@@ -35,7 +35,7 @@ pub(super) fn ready(attested: Attested) -> Result<Prepared, Failure> {
         folders.in_cache_dir("compiled"),
         folders.in_data_dir("cache.key"),
     );
-    let name = attested.name().to_owned();
+    let name = ui::clean(attested.name());
     let mut progress = None;
     let prepared = prepare(attested, Some(&cache), &mut |event| match event {
         // A small one is done before anybody could read that.

@@ -35,7 +35,7 @@ pub(super) fn run(args: Args) -> CommandResult {
     let mut exit = Exit::Yes;
     for path in &check.policies {
         match policy_file::read(path) {
-            Ok((_, described)) => ui::say(&format!("usable {}", ui::clean(&described))),
+            Ok(found) => ui::say(&format!("usable {}", ui::clean(&found.described))),
             Err(failure) => {
                 ui::failure(&failure);
                 exit = failure.exit;

@@ -1,6 +1,6 @@
 //! Finding and reading policy files, and pointing at what is wrong in them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
@@ -12,33 +12,48 @@ use super::files;
 /// The policy that `prov dev` judges the embedded server by.
 const DEV: &str = include_str!("../../policies/dev.toml");
 /// The policy of a repository, at its root.
-const REPOSITORY_POLICY: &str = "prov.toml";
+pub(super) const REPOSITORY_POLICY: &str = "prov.toml";
 
-/// Reads the policy at `path`; the second is how to name it to the user.
-pub(super) fn read(path: &Path) -> Result<(Policy, String), Failure> {
+/// A policy, and where it was.
+pub(super) struct Found {
+    pub(super) policy: Policy,
+    /// How to name it to the user.
+    pub(super) described: String,
+    /// The folder that the paths in it are seen from.
+    pub(super) base: PathBuf,
+}
+
+/// Reads the policy at `path`.
+pub(super) fn read(path: &Path) -> Result<Found, Failure> {
     let text = files::read_text(path, MAX_POLICY as u64, "policy")?;
     let origin = path.display().to_string();
     let policy = parse(&text, &origin)?;
-    let described = format!("{} ({origin})", policy.name());
-    Ok((policy, described))
+    Ok(Found {
+        described: format!("{} ({origin})", policy.name()),
+        policy,
+        base: path.parent().map(Path::to_owned).unwrap_or_default(),
+    })
 }
 
-/// The built-in policy of `prov dev`.
-pub(super) fn dev() -> Result<(Policy, String), Failure> {
+/// The built-in policy of `prov dev`, which names no file.
+pub(super) fn dev() -> Result<Found, Failure> {
     let policy = parse(DEV, "policies/dev.toml")?;
-    let described = format!("{} (built in)", policy.name());
-    Ok((policy, described))
+    Ok(Found {
+        described: format!("{} (built in)", policy.name()),
+        policy,
+        base: PathBuf::new(),
+    })
 }
 
 /// The policy of the repository that this is run in, if it has one. The search
 /// stops at the repository's root: no folder above can loosen anything.
-pub(super) fn of_repository() -> Result<Option<(Policy, String)>, Failure> {
+pub(super) fn of_repository() -> Result<Option<Found>, Failure> {
     let here = std::env::current_dir().map_err(|error| {
         Failure::cant_say("cannot tell the current folder").with("reason", error)
     })?;
     let root = here.ancestors().find(|folder| folder.join(".git").exists());
     match root.map(|root| root.join(REPOSITORY_POLICY)) {
-        Some(path) if path.exists() => read(&path).map(Some),
+        Some(path) if !files::is_missing(&path) => read(&path).map(Some),
         _ => Ok(None),
     }
 }

@@ -8,8 +8,12 @@ use crate::oci::{Descriptor, Name, Reference, TITLE};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
+use super::policy_file::REPOSITORY_POLICY;
 use super::store::{self, Stored};
 use super::{CommandResult, ui};
+
+/// Ending of the file with the evidence about the first file.
+const EVIDENCE: &str = ".sigstore.jsonl";
 
 /// Fetch an artifact and the evidence about it
 ///
@@ -52,17 +56,12 @@ pub(super) fn run(args: Args) -> CommandResult {
     }
     lines.extend(evidence_lines(&stored)?);
     let titled = titles(&stored)?;
-    let existing = match args.force {
-        true => Existing::Replace,
-        false => Existing::Keep,
-    };
+    let existing = Existing::by(args.force);
     let paths: Vec<_> = titled
         .iter()
         .map(|(title, _)| args.output.join(title))
         .collect();
-    let beside = paths
-        .first()
-        .map(|first| files::beside(first, ".sigstore.jsonl"));
+    let beside = paths.first().map(|first| files::beside(first, EVIDENCE));
     if existing == Existing::Keep
         && let Some(taken) = paths
             .iter()
@@ -85,7 +84,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         fetch(&stored, layer, path, existing)?;
         ui::say(&format!(
             "fetched {}, {}",
-            path.display(),
+            ui::clean(&path.display().to_string()),
             ui::bytes(layer.size)
         ));
         ui::data(&format!("{}\n", path.display()));
@@ -99,7 +98,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         )?;
         ui::say(&format!(
             "fetched {}, {} that nobody has verified yet",
-            path.display(),
+            ui::clean(&path.display().to_string()),
             match lines.len() {
                 1 => "1 bundle".to_owned(),
                 count => format!("{count} bundles"),
@@ -163,9 +162,15 @@ fn titles(stored: &Stored) -> Result<Vec<(String, &Descriptor)>, Failure> {
         };
         let plain = (1..=200).contains(&title.len())
             && !title.starts_with('.')
-            && !title.contains(['/', '\\', ':'])
-            && !title.chars().any(char::is_control);
-        if !plain || titles.iter().any(|(other, _)| *other == title) {
+            && !title.contains(['/', '\\', ':', '\n', '\t'])
+            && ui::clean(&title) == title
+            // What the next `prov verify` would obey comes from nobody's registry.
+            && !title.eq_ignore_ascii_case(REPOSITORY_POLICY);
+        let taken = titles.iter().any(|(other, _)| *other == title)
+            || titles
+                .first()
+                .is_some_and(|(first, _)| format!("{first}{EVIDENCE}") == title);
+        if !plain || taken {
             return Err(Failure::cant_say(format!(
                 "`{}` wants a file name of its own",
                 stored.reference

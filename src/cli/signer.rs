@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::key::{MAX_KEY, PublicKey};
 use crate::sign::{CommandSigner, Signer};
 
-use super::error::{Failure, reasons};
+use super::error::Failure;
 use super::keyless::KeylessArgs;
 use super::password::PasswordArgs;
-use super::{files, key};
+use super::{gate, key};
 
 /// Who signs.
 #[derive(clap::Args)]
@@ -45,11 +44,7 @@ impl SignerArgs {
         match (&self.key, &self.sign_with, &self.public_key) {
             (Some(key), _, _) => Ok(Box::new(key::read_private(key, &self.password)?)),
             (None, Some(command), Some(file)) => {
-                let text = files::read_text(file, MAX_KEY, "public key")?;
-                let public = PublicKey::from_pem(&text).map_err(|error| {
-                    Failure::cant_say(format!("`{}` is not a usable public key", file.display()))
-                        .with("reason", reasons(&error))
-                })?;
+                let public = gate::read_public_key(file)?;
                 Ok(Box::new(CommandSigner::new(command.as_str(), public)))
             }
             _ => Ok(Box::new(self.keyless.signer()?)),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::artifact::Digest;
 use crate::bundle::{self, Bundle, BundleError, Evidence};
+use crate::statement::predicate::is_a;
 use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
 
 use super::{
@@ -21,7 +22,9 @@ const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle";
 /// Annotation: what kind of content a bundle has.
 const CONTENT: &str = "dev.sigstore.bundle.content";
 /// Annotation: the predicate type of the statement in a bundle.
-const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+pub const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
+/// The most bytes that the manifests of all referrers of one subject may have.
+const MAX_MANIFESTS: usize = 64 << 20;
 /// How many referrers are fetched at once.
 const AT_ONCE: usize = 8;
 
@@ -77,7 +80,7 @@ fn created(statement: &Statement) -> Option<String> {
 fn title(statement: Option<&Statement>) -> &'static str {
     match statement.map(|statement| statement.predicate_type.as_str()) {
         Some(SLSA_PROVENANCE_V1) => "provenance.sigstore.json",
-        Some(sbom) if sbom.starts_with(CYCLONEDX_BOM) => "sbom.sigstore.json",
+        Some(sbom) if is_a(sbom, CYCLONEDX_BOM) => "sbom.sigstore.json",
         _ => "evidence.sigstore.json",
     }
 }
@@ -88,15 +91,17 @@ pub async fn attach(
     subject: &Descriptor,
     bundles: &[Bytes],
 ) -> Result<Vec<Manifest>, OciError> {
-    let mut manifests = Vec::new();
+    // All of them are made before any is stored.
+    let manifests: Vec<Manifest> = bundles
+        .iter()
+        .map(|bundle| referrer(subject, bundle))
+        .collect::<Result<_, _>>()?;
     put_bytes(store, EMPTY_TYPE, &Bytes::from_static(EMPTY)).await?;
-    for bundle in bundles {
-        let manifest = referrer(subject, bundle)?;
+    for (manifest, bundle) in manifests.iter().zip(bundles) {
         for layer in manifest.layers() {
             store.put_blob(layer, Content::Bytes(bundle)).await?;
         }
-        store.put_manifest(&manifest, None).await?;
-        manifests.push(manifest);
+        store.put_manifest(manifest, None).await?;
     }
     let listed: Vec<_> = manifests.iter().map(Manifest::referrer).collect();
     store.list(&subject.digest, &listed).await?;
@@ -136,7 +141,7 @@ pub struct Referrer {
 /// it can't be known what one is, that is an error.
 pub async fn referrers(store: &dyn Store, subject: &Digest) -> Result<Vec<Referrer>, OciError> {
     let listed = store.referrers(subject).await?;
-    let mut found: Vec<_> = stream::iter(listed)
+    let mut coming = stream::iter(listed)
         .map(|entry| async move {
             let manifest = match one(store, subject, &entry).await {
                 Err(error) if !error.is_about_content() => return Err(error),
@@ -147,9 +152,19 @@ pub async fn referrers(store: &dyn Store, subject: &Digest) -> Result<Vec<Referr
                 manifest,
             })
         })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+        .buffer_unordered(AT_ONCE);
+    let (mut found, mut size) = (Vec::new(), 0);
+    while let Some(referrer) = coming.try_next().await? {
+        size += referrer.manifest.as_ref().map_or(0, |it| it.bytes().len());
+        // An error and never a shorter list: what is left out could be what matters.
+        if size > MAX_MANIFESTS {
+            return Err(OciError::TooMany {
+                what: "bytes in the manifests of referrers",
+                limit: MAX_MANIFESTS,
+            });
+        }
+        found.push(referrer);
+    }
     found.sort_by(|a, b| a.digest.cmp(&b.digest));
     Ok(found)
 }

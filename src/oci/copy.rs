@@ -10,7 +10,7 @@ use crate::artifact::Digest;
 
 use super::attach::{self, read_back};
 use super::blob::Content;
-use super::{Descriptor, Manifest, Name, OciError, Parts, Store, fallback};
+use super::{Descriptor, Manifest, Name, OciError, Parts, Store, fallback, read_back_root};
 
 /// The most manifests that one copy takes along.
 const MAX_MANIFESTS: usize = 2000;
@@ -55,21 +55,11 @@ pub async fn copy(
         copied: Copied::default(),
     };
     copier.manifest(&root, 0).await?;
-    let name = match tag {
-        Some(tag) => {
-            to.put_manifest(&root, Some(tag)).await?;
-            Name::Tag(tag.to_owned())
-        }
-        None => Name::Digest(root.digest().clone()),
-    };
-    let seen = to.manifest(&name).await?;
-    match seen.digest() == root.digest() {
-        true => Ok((root, copier.copied)),
-        false => Err(OciError::NotReadBack {
-            what: root.digest().to_string(),
-            why: format!("{name} is {}", seen.digest()),
-        }),
+    if let Some(tag) = tag {
+        to.put_manifest(&root, Some(tag)).await?;
     }
+    read_back_root(to, &root, tag).await?;
+    Ok((root, copier.copied))
 }
 
 struct Copier<'a> {

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -211,12 +212,13 @@ fn run_helper(name: &str, server: &str) -> Result<Option<Credentials>, String> {
         let _ = stdin.write_all(server.as_bytes());
     }
     let stdout = child.stdout.take();
-    let reader = std::thread::spawn(move || {
+    let (answered, answer) = mpsc::channel();
+    std::thread::spawn(move || {
         let mut bytes = Zeroizing::new(Vec::new());
         if let Some(stdout) = stdout {
             let _ = stdout.take(MAX_CONFIG + 1).read_to_end(&mut bytes);
         }
-        bytes
+        let _ = answered.send(bytes);
     });
     let started = Instant::now();
     let status = loop {
@@ -230,7 +232,10 @@ fn run_helper(name: &str, server: &str) -> Result<Option<Credentials>, String> {
             None => std::thread::sleep(Duration::from_millis(5)),
         }
     };
-    let bytes = reader.join().unwrap_or_default();
+    // A helper may end and leave something behind that holds its stdout.
+    let bytes = answer
+        .recv_timeout(HELPER_TIME.saturating_sub(started.elapsed()))
+        .map_err(|_| failed(&"it does not answer"))?;
     if !status.success() {
         let said = String::from_utf8_lossy(&bytes);
         return match said.contains("credentials not found") {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::artifact::Digest;
@@ -127,9 +128,7 @@ impl Layout {
     }
 
     fn entries(&self) -> Result<Vec<Descriptor>, OciError> {
-        let index = self.index()?;
-        serde_json::from_value(index["manifests"].clone())
-            .map_err(|error| OciError::Manifest(error.to_string()))
+        entries_of(&self.index()?)
     }
 
     /// Changes the entries of `index.json`; nobody else does meanwhile.
@@ -139,7 +138,7 @@ impl Layout {
         let lock = File::open(&marker).map_err(|error| broken(&marker, error))?;
         lock.lock().map_err(|error| broken(&marker, error))?;
         let mut index = self.index()?;
-        let mut entries = self.entries()?;
+        let mut entries = entries_of(&index)?;
         let before = entries.clone();
         change(&mut entries);
         if entries == before && self.folder.join("index.json").exists() {
@@ -254,6 +253,10 @@ fn has_tag(entry: &Descriptor, tag: &str) -> bool {
         .is_some_and(|name| name == tag)
 }
 
+fn entries_of(index: &Value) -> Result<Vec<Descriptor>, OciError> {
+    Vec::deserialize(&index["manifests"]).map_err(|error| OciError::Manifest(error.to_string()))
+}
+
 fn broken(path: &Path, source: io::Error) -> OciError {
     OciError::File {
         path: path.to_owned(),
@@ -262,7 +265,7 @@ fn broken(path: &Path, source: io::Error) -> OciError {
 }
 
 /// A file of at most `limit` bytes; None when there is none.
-fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, OciError> {
+pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, OciError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

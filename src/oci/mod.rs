@@ -33,7 +33,9 @@ use futures_util::future::BoxFuture;
 
 use crate::artifact::Digest;
 
-pub use attach::{Bundles, Referrer, UnreadBundle, attach, bundles, referrer, referrers};
+pub use attach::{
+    Bundles, PREDICATE_TYPE, Referrer, UnreadBundle, attach, bundles, referrer, referrers,
+};
 pub use blob::{Blob, Content};
 pub use copy::{Copied, copy};
 pub use error::OciError;
@@ -105,6 +107,26 @@ pub fn wait<T>(work: impl Future<Output = T>) -> Result<T, OciError> {
             source,
         })?;
     Ok(LOOP.get_or_init(|| made).block_on(work))
+}
+
+/// Reads back that the tag, or the digest where there is none, means `root`.
+async fn read_back_root(
+    store: &dyn Store,
+    root: &Manifest,
+    tag: Option<&str>,
+) -> Result<(), OciError> {
+    let name = match tag {
+        Some(tag) => Name::Tag(tag.to_owned()),
+        None => Name::Digest(root.digest().clone()),
+    };
+    let seen = store.manifest(&name).await?;
+    match seen.digest() == root.digest() {
+        true => Ok(()),
+        false => Err(OciError::NotReadBack {
+            what: root.digest().to_string(),
+            why: format!("{name} is {}", seen.digest()),
+        }),
+    }
 }
 
 /// Keeps bytes and gives their descriptor.

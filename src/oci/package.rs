@@ -11,8 +11,8 @@ use bytes::Bytes;
 use crate::artifact::{Artifact, ArtifactError};
 
 use super::{
-    Content, Descriptor, EMPTY, EMPTY_TYPE, Manifest, Name, OciError, Platform, Store, TITLE,
-    put_bytes, wasm,
+    Content, Descriptor, EMPTY, EMPTY_TYPE, Manifest, OciError, Platform, Store, TITLE, put_bytes,
+    read_back_root, wasm,
 };
 
 /// Artifact type of what is not WebAssembly.
@@ -125,18 +125,8 @@ pub async fn push(
         }
     }
     store.put_manifest(&root, tag).await?;
-    let name = match tag {
-        Some(tag) => Name::Tag(tag.to_owned()),
-        None => Name::Digest(root.digest().clone()),
-    };
-    let seen = store.manifest(&name).await?;
-    match seen.digest() == root.digest() {
-        true => Ok(root),
-        false => Err(PackError::Oci(OciError::NotReadBack {
-            what: root.digest().to_string(),
-            why: format!("{name} is {}", seen.digest()),
-        })),
-    }
+    read_back_root(store, &root, tag).await?;
+    Ok(root)
 }
 
 fn index(files: &[Packed], artifact_type: &str) -> Result<Manifest, PackError> {

@@ -21,8 +21,9 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, OciError> {
 
 /// The system's authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others), and
 /// what lies in `certs.d/HOST` for docker and podman: `*.crt` are authorities,
-/// `*.cert` and `*.key` are this client's own.
-pub(super) fn trusting_the_system(host: &str) -> Result<ClientConfig, OciError> {
+/// `*.cert` and `*.key` are this client's own, which `with_client` shows to the registry:
+/// a place that it points to never sees them.
+pub(super) fn trusting_the_system(host: &str, with_client: bool) -> Result<ClientConfig, OciError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let mut client = None;
@@ -34,7 +35,7 @@ pub(super) fn trusting_the_system(host: &str) -> Result<ClientConfig, OciError> 
                     .add(certificate)
                     .map_err(|error| wrong(&path, error))?;
             }
-        } else if with("cert") {
+        } else if with("cert") && with_client {
             let key = path.with_extension("key");
             let key =
                 PrivateKeyDer::from_pem_slice(&read(&key)?).map_err(|error| wrong(&key, error))?;
@@ -87,14 +88,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, OciError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, OciError> {
-    let large = fs::metadata(path).is_ok_and(|file| file.len() > MAX_FILE);
-    match large {
-        true => Err(wrong(path, "it is too large")),
-        false => fs::read(path).map_err(|source| OciError::File {
-            path: path.to_owned(),
-            source,
-        }),
-    }
+    super::layout::read(path, MAX_FILE)?.ok_or_else(|| wrong(path, "it is not there"))
 }
 
 fn wrong(path: &Path, why: impl std::fmt::Display) -> OciError {
@@ -108,6 +102,6 @@ mod tests {
     #[test]
     fn both_can_be_made() {
         assert!(trusting_nobody().is_ok());
-        assert!(trusting_the_system("registry.example").is_ok());
+        assert!(trusting_the_system("registry.example", true).is_ok());
     }
 }

@@ -84,6 +84,8 @@ pub(super) struct Transport {
     base: Url,
     plain: OnceLock<Client>,
     secure: OnceLock<Client>,
+    /// For where the registry points to.
+    elsewhere: OnceLock<Client>,
     session: Session,
     pub(super) patience: Patience,
 }
@@ -105,6 +107,7 @@ impl Transport {
             })?,
             plain: OnceLock::new(),
             secure: OnceLock::new(),
+            elsewhere: OnceLock::new(),
             session: Session::new(repository),
             patience,
         })
@@ -216,12 +219,17 @@ impl Transport {
     /// most of what is asked.
     fn client(&self, url: &Url) -> Result<&Client, OciError> {
         let secure = url.scheme() == "https";
-        let cell = if secure { &self.secure } else { &self.plain };
+        let home = same_origin(url, &self.base);
+        let cell = match (secure, home) {
+            (true, true) => &self.secure,
+            (true, false) => &self.elsewhere,
+            (false, _) => &self.plain,
+        };
         if let Some(client) = cell.get() {
             return Ok(client);
         }
         let tls = match secure {
-            true => super::tls::trusting_the_system(&self.host)?,
+            true => super::tls::trusting_the_system(&self.host, home)?,
             false => super::tls::trusting_nobody()?,
         };
         let mut builder = Client::builder()

@@ -172,11 +172,6 @@ impl Policy {
         known.collect()
     }
 
-    /// True when it trusts builders, whose certificates need a trusted root.
-    pub fn trusts_certificates(&self) -> bool {
-        !self.builders.is_empty()
-    }
-
     /// Whether a certificate's signature must stand in a log before it is looked at
     /// at all, see [`Trust::with_certificates`](crate::verify::Trust::with_certificates):
     /// it need not as soon as one builder's need not, and then each builder is

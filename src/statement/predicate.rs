@@ -68,7 +68,7 @@ fn required(predicate_type: &str) -> &'static [&'static str] {
 }
 
 /// True when `predicate_type` is `base`, with or without a version suffix.
-fn is_a(predicate_type: &str, base: &str) -> bool {
+pub(crate) fn is_a(predicate_type: &str, base: &str) -> bool {
     predicate_type
         .strip_prefix(base)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

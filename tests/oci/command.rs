@@ -188,6 +188,10 @@ fn titles_are_names_and_no_paths() {
         "a\nb",
         "C:x",
         "a\u{0}",
+        // What a terminal shows as another name, and what prov itself would obey.
+        "a\u{202e}txt.exe",
+        "prov.toml",
+        "Prov.TOML",
     ] {
         manifest["layers"][0]["annotations"]["org.opencontainers.image.title"] = json!(title);
         registry.put_manifest(&manifest, Some("v1"));
@@ -198,6 +202,15 @@ fn titles_are_names_and_no_paths() {
             "{title:?}"
         );
     }
+    // Nor does one stand in the place of the evidence about another.
+    let layers = &mut manifest["layers"];
+    layers[0]["annotations"]["org.opencontainers.image.title"] = json!("content.txt");
+    let mut second = layers[0].clone();
+    second["annotations"]["org.opencontainers.image.title"] = json!("content.txt.sigstore.jsonl");
+    layers.as_array_mut().unwrap().push(second);
+    registry.put_manifest(&manifest, Some("v1"));
+    expect(path, 2, &["pull", &place, "--output", "target", "--force"]);
+    assert_eq!(fs::read_dir(path.join("target")).unwrap().count(), 0);
     assert!(!path.join("out").exists() && !Path::new("/tmp/prov-out").exists());
     // A link that lies there is replaced, not followed.
     fs::write(path.join("outside"), "mine").unwrap();

@@ -127,14 +127,14 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
     };
     let stated = args.state(&subjects, signer.as_ref(), verbose)?;
     output.check_count(&stated)?;
-    let statements: Vec<Statement> = stated.iter().map(|each| each.statement.clone()).collect();
-    let signatures = signer
-        .sign_all(&statements)
-        .map_err(|error| Failure::cant_say("cannot sign").with("reason", reasons(&error)))?;
     if stated.iter().any(|each| each.about.is_some()) {
         // Their files were read once more.
         subjects.iter().try_for_each(Subject::check_unchanged)?;
     }
+    let statements: Vec<Statement> = stated.iter().map(|each| each.statement.clone()).collect();
+    let signatures = signer
+        .sign_all(&statements)
+        .map_err(|error| Failure::cant_say("cannot sign").with("reason", reasons(&error)))?;
     // Everything is signed before anything is written, and each file is written
     // whole or not at all.
     let mut report = Report::new(&subjects, &stated, &signatures, &output);

@@ -119,10 +119,7 @@ impl Output {
                 .flat_map(|(_, signed)| [signed.bundle.as_str(), "\n"])
                 .collect()
         };
-        let existing = match force {
-            true => Existing::Replace,
-            false => Existing::Keep,
-        };
+        let existing = Existing::by(force);
         for (index, file) in self.files().iter().enumerate() {
             files::write(file, lines(index).as_bytes(), Readers::Everybody, existing)?;
         }

@@ -30,7 +30,7 @@ mod token;
 use check::Check;
 pub use error::KeylessError;
 pub use login::Prompt;
-pub use network::{MAX_ANSWER, Network};
+pub use network::Network;
 pub use services::{Instance, MAX_CONFIG, Services};
 pub use token::{MAX_TOKEN, Token};
 

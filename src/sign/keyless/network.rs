@@ -13,7 +13,7 @@ use super::KeylessError;
 
 /// The largest answer that is read, in bytes: certificates, log entries and
 /// timestamps have a few thousand.
-pub const MAX_ANSWER: usize = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 /// How often a service is asked that is busy or can't be reached.
 const ATTEMPTS: u32 = 4;
 /// One request and its answer. Rekor v2 answers when the entry is in its tree,
