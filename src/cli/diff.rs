@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::sbom::{Diff, Inventory, Sbom, Selection, Settings, Tree, collect, document};
+use crate::sbom::{Diff, Inventory, Sbom, Settings, Tree, collect, document, import};
 
 use super::error::{Exit, Failure, reasons};
 use super::sbom::{caches, tell, unreadable};
@@ -71,13 +71,13 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
 
 fn read(source: &Path, verbose: bool) -> Result<Sbom, Failure> {
     let tree = match source.is_dir() {
-        true => Tree::walk_selected(source, &Selection::default()),
+        true => Tree::walk(source),
         false => Tree::file(source),
     };
     let tree = tree.map_err(|error| unreadable(source, &error))?;
+    let tree = tree.with_caches(caches());
     let mut inventory = Inventory::default();
-    collect(&tree.with_caches(caches()), &mut inventory)
-        .map_err(|error| unreadable(source, &error))?;
+    collect(&tree, &mut inventory).map_err(|error| unreadable(source, &error))?;
     let nothing = inventory.components().next().is_none();
     let settings = Settings {
         name: WHOLE.to_owned(),
@@ -87,7 +87,7 @@ fn read(source: &Path, verbose: bool) -> Result<Sbom, Failure> {
         Failure::cant_say("cannot make the document").with("reason", reasons(&error))
     })?;
     // An SBOM of nothing is one; a file that is none is not.
-    if nothing && !is_document(source) {
+    if nothing && !is_document(&tree) {
         return Err(Failure::cant_say(format!(
             "nothing that is understood was found in `{}`",
             source.display()
@@ -103,6 +103,9 @@ fn read(source: &Path, verbose: bool) -> Result<Sbom, Failure> {
     Ok(sbom)
 }
 
-fn is_document(source: &Path) -> bool {
-    std::fs::read(source).is_ok_and(|bytes| crate::sbom::import::is_document(&bytes))
+/// True for a tree that is one file, and that file an SBOM.
+fn is_document(tree: &Tree) -> bool {
+    let read = |path| tree.bytes(path, import::MAX_DOCUMENT);
+    let is_one = |path| read(path).is_ok_and(|bytes| import::is_document(&bytes));
+    tree.is_single_file() && tree.files().any(is_one)
 }

@@ -32,8 +32,11 @@ const PROPERTY: &str = "prov:embeds";
 /// no build is resolved, since only then does it matter.
 pub(super) fn targets(tree: &Tree) -> Result<BTreeMap<String, String>, SbomError> {
     let mut targets = BTreeMap::new();
+    if tree.build().is_none() {
+        return Ok(targets);
+    }
     let manifests = tree.files().filter(|path| file_name(path) == "Cargo.toml");
-    for place in manifests.filter(|path| tree.build().is_some() && !in_fixture(path)) {
+    for place in manifests.filter(|path| !in_fixture(path)) {
         let manifest: Manifest = tree.toml(place)?;
         for embed in manifest.embeds() {
             if let Some(target) = &embed.target {

@@ -33,8 +33,12 @@ pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> 
     // Modules of a workspace lie below it and belong to it all the same.
     let mut skipped = Inventory::default();
     let mut used = BTreeSet::new();
-    let targets = embeds::targets(tree)?;
-    for path in tree.products(is_manifest, &mut skipped) {
+    let manifests = tree.products(is_manifest, &mut skipped);
+    let targets = match manifests.is_empty() {
+        true => Default::default(),
+        false => embeds::targets(tree)?,
+    };
+    for path in manifests {
         if file_name(path) == "go.mod" && tree.contains(&beside(path, "go.work")) {
             continue;
         }

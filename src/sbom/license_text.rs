@@ -6,7 +6,8 @@
 //! the authors declare.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
 
 use spdx::detection::TextData;
 
@@ -108,81 +109,98 @@ pub(super) fn is_license(name: &str) -> bool {
 
 /// The SPDX identifiers of the licences whose text this is, or holds.
 pub fn recognise(text: &str) -> BTreeSet<&'static str> {
+    // Half of the files of a module cache are the same to the byte, and most others
+    // but for whose they are.
+    known(text, || {
+        let plain = plain(text);
+        known(&plain, || compare(&plain))
+    })
+}
+
+/// What `text` was recognised as before, else what `find` finds.
+fn known(text: &str, find: impl FnOnce() -> BTreeSet<&'static str>) -> BTreeSet<&'static str> {
     static KNOWN: LazyLock<Mutex<BTreeMap<Digest, BTreeSet<&'static str>>>> =
         LazyLock::new(Mutex::default);
-    // Whose it is differs in every package; the rest is the same in most of them.
-    let text = &without_owners(text);
-    let digest = Digest::sha256(words(text).as_bytes());
-    if let Some(found) = KNOWN
-        .lock()
-        .ok()
-        .and_then(|known| known.get(&digest).cloned())
-    {
+    let digest = Digest::sha256(text.as_bytes());
+    let before = KNOWN.lock().ok();
+    if let Some(found) = before.and_then(|known| known.get(&digest).cloned()) {
         return found;
     }
-    let found = compare(text);
+    let found = find();
     if let Ok(mut known) = KNOWN.lock() {
         known.insert(digest, found.clone());
     }
     found
 }
 
+/// The text without what differs though the licence is the same: how it is set, and
+/// the lines that say who has the copyright since when.
+fn plain(text: &str) -> String {
+    let is_owner = |line: &str| {
+        let starts = line
+            .get(.."copyright".len())
+            .is_some_and(|start| start.eq_ignore_ascii_case("copyright"));
+        starts && line.contains(|c: char| c.is_ascii_digit() || c == '©')
+    };
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !is_owner(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn compare(text: &str) -> BTreeSet<&'static str> {
-    let words = words(text);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words.to_lowercase();
     let families = FAMILIES.iter().filter(|(mark, _)| words.contains(mark));
     let families: Vec<&[&'static str]> = families.map(|(_, names)| *names).collect();
     if families.is_empty() {
         return BTreeSet::new();
     }
     let data = TextData::new(text);
-    let best = families.iter().filter_map(|names| {
+    let mut best = Vec::new();
+    for names in &families {
         let scores = names.iter().map(|name| (*name, score(name, &data)));
-        scores.max_by(|one, other| one.1.total_cmp(&other.1))
-    });
-    let best: Vec<(&'static str, f32)> = best.collect();
-    let whole = best.iter().max_by(|one, other| one.1.total_cmp(&other.1));
-    if let Some((name, score)) = whole.filter(|(_, score)| *score >= ALIKE) {
+        let Some((name, score)) = scores.max_by(|one, other| one.1.total_cmp(&other.1)) else {
+            continue;
+        };
         // A long text may hold a short one beside itself and still be alike.
-        if families.len() == 1 || *score > WHOLE {
-            return BTreeSet::from([*name]);
+        if score > WHOLE || (families.len() == 1 && score >= ALIKE) {
+            return BTreeSet::from([name]);
         }
+        best.push(name);
     }
-    // Of a text that holds others, the longest one inside of it is most alike.
-    let parts = best.into_iter().map(|(name, _)| name);
-    parts
-        .filter(|name| original(name, |text| data.optimize_bounds(text).1) >= Some(ALIKE))
-        .collect()
+    // Of a text that holds others, the longest one inside of it is most alike. The
+    // search takes long, so each has its own thread.
+    thread::scope(|scope| {
+        let data = &data;
+        let searches: Vec<_> = best
+            .into_iter()
+            .map(|name| (name, scope.spawn(move || holds(data, name))))
+            .collect();
+        searches
+            .into_iter()
+            .filter_map(|(name, search)| search.join().is_ok_and(|found| found).then_some(name))
+            .collect()
+    })
 }
 
-/// The words in lower case, however they are laid out.
-fn words(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.to_lowercase()
-}
-
-/// The text without the lines that say who has the copyright since when.
-fn without_owners(text: &str) -> String {
-    let is_owner = |line: &str| {
-        let line = line.trim_start().to_lowercase();
-        line.starts_with("copyright") && line.contains(|c: char| c.is_ascii_digit() || c == '©')
-    };
-    let lines = text.lines().filter(|line| !is_owner(line));
-    lines.collect::<Vec<_>>().join("\n")
+fn holds(data: &TextData, name: &'static str) -> bool {
+    original(name).is_some_and(|original| data.optimize_bounds(&original).1 >= ALIKE)
 }
 
 fn score(name: &'static str, data: &TextData) -> f32 {
-    original(name, |original| original.match_score(data)).unwrap_or(0.0)
+    original(name).map_or(0.0, |original| original.match_score(data))
 }
 
 /// SPDX's own text of a licence, prepared once.
-fn original<T>(name: &'static str, with: impl FnOnce(&TextData) -> T) -> Option<T> {
-    static TEXTS: LazyLock<Mutex<BTreeMap<&'static str, TextData>>> = LazyLock::new(Mutex::default);
+fn original(name: &'static str) -> Option<Arc<TextData>> {
+    static TEXTS: LazyLock<Mutex<BTreeMap<&'static str, Arc<TextData>>>> =
+        LazyLock::new(Mutex::default);
     let mut texts = TEXTS.lock().ok()?;
     if !texts.contains_key(name) {
         let text = TextData::new(spdx::license_id(name)?.text());
-        texts.insert(name, text.without_text());
+        texts.insert(name, Arc::new(text.without_text()));
     }
-    texts.get(name).map(with)
+    texts.get(name).cloned()
 }
 
 #[cfg(test)]
@@ -237,6 +255,20 @@ mod tests {
             text("Apache-2.0")
         );
         assert_eq!(list(&both), ["Apache-2.0", "BSD-3-Clause"]);
+    }
+
+    /// Since none is, the first family that a whole text belongs to is the only one.
+    #[test]
+    fn no_text_is_like_one_of_another_family() {
+        for (index, (_, names)) in FAMILIES.iter().enumerate() {
+            let others = FAMILIES[index + 1..].iter().flat_map(|(_, names)| *names);
+            for (name, other) in
+                others.flat_map(|other| names.iter().map(move |name| (name, other)))
+            {
+                let score = score(name, &original(other).unwrap());
+                assert!(score < 0.94, "{name} is like {other}: {score}");
+            }
+        }
     }
 
     #[test]

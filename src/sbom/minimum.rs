@@ -41,7 +41,11 @@ pub(super) fn forget_gaps(component: &mut Component) {
     if maker.is_some_and(|maker| is_unknown(&maker.name)) {
         component.manufacturer = None;
     }
-    if component.purl == purl_of_file(component) {
+    let is_generic = component
+        .purl
+        .as_ref()
+        .is_some_and(|it| it.kind() == "generic");
+    if is_generic && component.purl == purl_of_file(component) {
         component.purl = None;
     }
 }

@@ -55,9 +55,10 @@ impl Document {
         owner: Option<&Ref>,
         inventory: &mut Inventory,
     ) -> Result<Vec<Ref>, SbomError> {
+        let roots: BTreeSet<&str> = self.roots.iter().map(String::as_str).collect();
         let mut known: BTreeMap<&str, Ref> = BTreeMap::new();
         for Element { name, component } in &self.elements {
-            let is_root = self.roots.contains(name);
+            let is_root = roots.contains(name.as_str());
             let id = match owner {
                 Some(owner) if is_root => owner.clone(),
                 _ => {

@@ -53,16 +53,17 @@ const LOCKS: &[fn(&str) -> bool] = &[
 /// Reads every Python project of a tree, then its environments and artifacts.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {
     let mut sites = environment::sites(tree)?;
-    if tree
-        .files()
-        .any(|path| parent(path).is_empty() && is_manifest(tree, path))
+    if sites.contains_key("")
+        && tree
+            .files()
+            .any(|path| parent(path).is_empty() && is_manifest(tree, path))
     {
         sites.remove("");
     }
     // Installed packages bring manifests and wheels of their own.
     let installed = |path: &str| folders(path).any(|folder| sites.contains_key(folder));
     let mut projects: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let manifests = |path: &str| is_manifest(tree, path) && !installed(path);
+    let manifests = |path: &str| !installed(path) && is_manifest(tree, path);
     for path in tree.products_at(manifests, inventory) {
         projects.entry(parent(path)).or_default().push(path);
     }
