@@ -12,6 +12,7 @@
 //! | [`bundle`], [`key`] | signed envelopes as they are found, and public keys |
 //! | [`statement`] | what an envelope states about an artifact |
 //! | [`artifact`] | bytes and their digests |
+//! | [`purl`], [`version`] | which package, and which of two is the later one |
 //!
 //! [`provenance`], [`sbom`] and [`sign`] make evidence, [`oci`] carries it; they stand
 //! beside `verify` and know nothing of it.
@@ -28,7 +29,9 @@ pub mod launch;
 pub mod oci;
 pub mod policy;
 pub mod provenance;
+pub mod purl;
 pub mod sbom;
 pub mod sign;
 pub mod statement;
 pub mod verify;
+pub mod version;

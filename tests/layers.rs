@@ -11,14 +11,22 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("artifact", &[]),
     ("key", &["artifact"]),
+    ("purl", &[]),
+    ("version", &[]),
     ("statement", &["artifact", "json"]),
     ("bundle", &["artifact", "json", "statement"]),
     ("verify", &["artifact", "bundle", "key", "statement"]),
-    ("policy", &["artifact", "key", "statement", "verify"]),
+    (
+        "policy",
+        &["artifact", "key", "purl", "statement", "verify", "version"],
+    ),
     ("launch", &["artifact", "bundle", "key", "policy"]),
     ("oci", &["artifact", "bundle", "json", "statement"]),
     ("provenance", &["artifact", "statement"]),
-    ("sbom", &["artifact", "bundle", "json", "statement"]),
+    (
+        "sbom",
+        &["artifact", "bundle", "json", "purl", "statement", "version"],
+    ),
     ("sign", &["json", "key", "statement"]),
     (
         "cli",
@@ -31,10 +39,12 @@ const FLOORS: &[(&str, &[&str])] = &[
             "oci",
             "policy",
             "provenance",
+            "purl",
             "sbom",
             "sign",
             "statement",
             "verify",
+            "version",
         ],
     ),
 ];
@@ -46,8 +56,10 @@ const PURE: &[&str] = &[
     "json",
     "key",
     "policy",
+    "purl",
     "statement",
     "verify",
+    "version",
 ];
 const IMPURE: &[&str] = &[
     "std::{", // would hide the rest of this list

@@ -9,9 +9,9 @@ use spdx::{Expression, LicenseItem, LicenseReq, ParseMode};
 
 use super::Wanted;
 use super::pattern::Pattern;
-use super::purl::Purl;
 use super::rule::Rule;
 use super::verdict::{Backing, Finding, Outcome, printable};
+use crate::purl::Purl;
 use crate::statement::CYCLONEDX_BOM;
 
 /// The most components that are looked at.
@@ -178,7 +178,7 @@ impl SbomRules {
                    an end";
         let denied = components.iter().filter_map(|component| {
             let text = component.purl?;
-            let Some(purl) = Purl::parse(text) else {
+            let Ok(purl) = text.parse::<Purl>() else {
                 let seen = format!("`{text}` is no package URL");
                 let wanted = "package URLs that can be compared";
                 return Some(component.finding(Rule::Deny, seen, wanted.into(), line, fix));

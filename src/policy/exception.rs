@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::purl::Purl;
 use super::rule::Rule;
 use super::verdict::{Finding, Outcome};
+use crate::purl::Purl;
 
 /// An `[[exception]]`.
 #[derive(Clone, Debug)]
@@ -29,9 +29,7 @@ impl Exception {
         }
         match (&self.purl, &finding.component) {
             (None, _) => true,
-            (Some(purl), Some(component)) => {
-                Purl::parse(component).is_some_and(|seen| purl.covers(&seen))
-            }
+            (Some(purl), Some(component)) => component.parse().is_ok_and(|seen| purl.covers(&seen)),
             (Some(_), None) => false,
         }
     }

@@ -20,7 +20,6 @@ mod judge;
 mod level;
 mod parse;
 mod pattern;
-mod purl;
 mod reader;
 mod rule;
 mod signature;

@@ -102,9 +102,9 @@ mod tests {
     use std::fs;
 
     use super::super::component::Component;
-    use super::super::purl::Purl;
     use super::*;
     use crate::artifact::Digest;
+    use crate::purl::Purl;
 
     #[test]
     fn only_the_archive_that_the_lock_means_counts() {

@@ -21,11 +21,11 @@ use super::inventory::{Inventory, Relation};
 use super::license_text;
 use super::model::Aggregate;
 use super::note::{Note, Reason};
-use super::purl::Purl;
 use super::reference::Ref;
 use super::resolve::cargo::{Exact, exact};
 use super::tree::{MAX_GLOBS, Tree, beside, file_name, parent};
 use crate::artifact::{Algorithm, Digest};
+use crate::purl::Purl;
 
 /// The most manifests of one workspace.
 const MAX_MEMBERS: usize = 10_000;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::SbomError;
-use super::purl::{Purl, PurlError};
 use super::tree::Tree;
+use crate::purl::{Purl, PurlError};
 
 /// The newest format that is understood.
 pub const NEWEST_LOCK: u32 = 4;

@@ -20,11 +20,11 @@ use super::evidence::{Occurrence, Technique};
 use super::go;
 use super::inventory::{Inventory, Relation};
 use super::model::Aggregate;
-use super::purl::Purl;
 use super::reference::Ref;
 use super::window::Window;
 use crate::artifact::{Algorithm, Digest};
 use crate::bundle::Bundle;
+use crate::purl::Purl;
 use crate::statement::slsa::Provenance;
 use crate::statement::{ResourceDescriptor, SLSA_PROVENANCE_V1, Statement};
 

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Field, Occurrence, Technique};
 use super::license::LicenseChoice;
-use super::purl::Purl;
 use super::reference::Ref;
 use crate::artifact::{Algorithm, Digest};
+use crate::purl::Purl;
 
 pub use super::external::{ExternalReference, ReferenceKind};
 pub use super::pedigree::{Commit, Diff, Patch, PatchKind, Pedigree};

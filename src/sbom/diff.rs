@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::component::{Component, Scope};
 use super::model::Bom;
 use super::reference::Ref;
-use super::version;
+use crate::version;
 
 /// The property that holds a Go module's hash, which is a digest of no file.
 const GO_SUM: &str = "prov:go:h1";

@@ -21,11 +21,11 @@ use super::license::LicenseChoice;
 use super::license_text;
 use super::model::Aggregate;
 use super::note::{Note, Reason};
-use super::purl::Purl;
 use super::reference::Ref;
 use super::resolve::PROGRAM;
 use super::resolve::go::{Exact, STD, exact};
 use super::tree::{Tree, beside, file_name, parent};
+use crate::purl::Purl;
 
 /// Adds every module and workspace of a tree.
 pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> {

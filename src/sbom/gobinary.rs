@@ -18,11 +18,11 @@ use super::evidence::{Occurrence, Technique};
 use super::go;
 use super::inventory::{Inventory, Relation};
 use super::model::Aggregate;
-use super::purl::Purl;
 use super::reference::Ref;
 use super::tree::file_name;
 use super::wasm;
 use super::window::Window;
+use crate::purl::Purl;
 
 /// The mark before a list.
 pub const START: &[u8] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";

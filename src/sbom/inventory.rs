@@ -211,8 +211,8 @@ fn identity_by_hash(component: &Component) -> Option<Ref> {
 mod tests {
     use super::super::component::Hash;
     use super::super::evidence::{Occurrence, Technique};
-    use super::super::purl::Purl;
     use super::*;
+    use crate::purl::Purl;
 
     fn a(hash: Option<&[u8]>, location: &str) -> Component {
         let mut component = Component::package("a", Purl::cargo("a", "1.0.0").unwrap())

@@ -17,9 +17,9 @@ use super::inventory::{Edge, Inventory, Relation};
 use super::minimum;
 use super::model::{Aggregate, Bom, Composition, Dependency, Metadata, Phase, SPEC_VERSION, Tools};
 use super::note::{Note, Reason};
-use super::purl::Purl;
 use super::reference::Ref;
 use super::settle;
+use crate::purl::Purl;
 
 /// How deep parts are nested in each other; deeper ones stand at the top.
 const MAX_NESTING: usize = 16;

@@ -15,8 +15,8 @@ use super::inventory::{Edge, Inventory, Relation};
 use super::license::LicenseChoice;
 use super::merge::Settings;
 use super::model::{Lifecycle, Metadata, Phase};
-use super::purl::Purl;
 use super::reference::Ref;
+use crate::purl::Purl;
 
 /// Names a data field that is required and not known (CycloneDX property
 /// taxonomy, `cdx:cisa`); the value is the field's name in the minimum elements.

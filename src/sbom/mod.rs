@@ -10,6 +10,7 @@ use std::error::Error;
 use std::io;
 
 use crate::json::JsonError;
+use crate::purl::PurlError;
 
 pub mod archives;
 pub mod binary;
@@ -39,7 +40,6 @@ pub mod note;
 pub mod output;
 pub mod pedigree;
 pub mod progress;
-pub mod purl;
 pub mod python;
 pub mod reference;
 pub mod resolve;
@@ -47,7 +47,6 @@ pub mod rustbinary;
 pub mod section;
 mod settle;
 pub mod tree;
-pub mod version;
 pub mod wasm;
 pub mod window;
 mod xml_shape;
@@ -66,7 +65,6 @@ pub use model::{Aggregate, Bom};
 pub use note::{Note, Reason};
 pub use output::{SpecVersion, Written};
 pub use progress::Progress;
-pub use purl::Purl;
 pub use reference::Ref;
 pub use resolve::Build;
 pub use tree::{Selection, Tree};
@@ -196,7 +194,7 @@ pub enum SbomError {
         /// Relative to the tree.
         path: String,
         /// Why.
-        source: purl::PurlError,
+        source: PurlError,
     },
     /// A component without a name.
     #[error("a component has no name")]
@@ -231,7 +229,7 @@ impl SbomError {
     }
 
     /// For `map_err`: a package of `path` whose name cannot be.
-    pub fn purl(path: &str) -> impl FnOnce(purl::PurlError) -> Self {
+    pub fn purl(path: &str) -> impl FnOnce(PurlError) -> Self {
         let path = path.to_owned();
         move |source| Self::Purl { path, source }
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::purl::Purl;
 use crate::artifact::Digest;
+use crate::purl::Purl;
 
 /// Names one component inside an inventory and its document (CycloneDX 1.7,
 /// `refType`). It is made from what the component is, never from a counter, so

@@ -13,11 +13,11 @@ use super::component::{Component, Kind};
 use super::evidence::{Occurrence, Technique};
 use super::inventory::{Inventory, Relation};
 use super::model::Aggregate;
-use super::purl::{Purl, PurlError};
 use super::reference::Ref;
 use super::section;
 use super::wasm;
 use super::window::Window;
+use crate::purl::{Purl, PurlError};
 
 const SECTION: &str = ".dep-v0";
 /// The largest list, unpacked, in bytes.

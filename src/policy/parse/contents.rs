@@ -5,9 +5,9 @@ use crate::policy::Policy;
 use crate::policy::component::SbomRules;
 use crate::policy::exception::Exception;
 use crate::policy::pattern::Pattern;
-use crate::policy::purl::Purl;
 use crate::policy::reader::{At, Reader, Section, nearest};
 use crate::policy::rule::Rule;
+use crate::purl::Purl;
 
 pub(super) fn sbom(section: &Section<'_>) -> SbomRules {
     let reader = section.reader;
@@ -82,8 +82,8 @@ fn licence_pattern(reader: &Reader, text: At<String>) -> Option<At<Pattern>> {
 /// A package without the parts that are not compared.
 fn package(reader: &Reader, text: At<String>) -> Option<At<Purl>> {
     let hint = "write `pkg:TYPE/NAMESPACE/NAME`, and `@VERSION` for one version only";
-    let found = Purl::parse(&text.value).filter(|_| !text.value.contains(['?', '#', '*']));
-    let Some(purl) = found else {
+    let compared = !text.value.contains(['?', '#', '*']) && !text.value.ends_with('@');
+    let Some(purl) = text.value.parse().ok().filter(|_| compared) else {
         let message = format!("`{}` is no package that can be compared", text.value);
         reader.refuse(&text.span, message, hint.to_owned());
         return None;

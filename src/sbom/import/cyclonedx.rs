@@ -8,9 +8,9 @@ use super::super::component::{Component, Hash, Scope};
 use super::super::inventory::Relation;
 use super::super::license::{self, LicenseChoice};
 use super::super::model::Aggregate;
-use super::super::purl::Purl;
 use super::super::python::source::iri;
 use super::{Document, Element, ImportError, left_out};
+use crate::purl::Purl;
 
 /// Versions that are read.
 pub const VERSIONS: &[&str] = &["1.3", "1.4", "1.5", "1.6", "1.7"];

@@ -11,11 +11,11 @@ use super::super::evidence::{Copyright, Evidence, Occurrence};
 use super::super::license::{
     self, Acknowledgement, Attachment, ExpressionDetail, License, LicenseChoice,
 };
-use super::super::purl::Purl;
 use super::super::python::source::iri;
 use super::cyclonedx::check_hashes;
 use super::spdx_relation;
 use super::{Document, Element, ImportError};
+use crate::purl::Purl;
 
 /// Versions that are read.
 pub const VERSIONS: &[&str] = &["SPDX-2.2", "SPDX-2.3"];

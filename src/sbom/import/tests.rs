@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::component::Kind;
 use super::super::judge::{component, depends_on, faults, path_of};
-use super::super::{Component, Purl, Sbom, Settings, document};
+use super::super::{Component, Sbom, Settings, document};
 use super::*;
+use crate::purl::Purl;
 
 /// What is written of some documents, each with its place.
 fn merged(documents: &[(&str, &[u8])]) -> Sbom {

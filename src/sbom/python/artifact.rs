@@ -14,7 +14,6 @@ use super::super::component::{Component, Hash};
 use super::super::evidence::{Occurrence, Technique};
 use super::super::inventory::Inventory;
 use super::super::note::{Note, Reason};
-use super::super::purl::normalize_python_name;
 use super::super::tree::{Tree, file_name, parent};
 use super::embedded;
 use super::metadata::{MAX_METADATA, Metadata};
@@ -22,6 +21,7 @@ use super::resolution::{Package, Resolution};
 use super::source::Origin;
 use super::zip::Zip;
 use crate::artifact::Artifact;
+use crate::purl::normalize_python_name;
 
 /// The largest unpacked sdist that is read to its end, in bytes.
 pub const MAX_UNPACKED: u64 = 1 << 30;

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::evidence::Occurrence;
 use super::super::inventory::{Inventory, Relation};
 use super::super::note::{Note, Reason};
-use super::super::purl::normalize_python_name;
 use super::super::tree::{Tree, beside, file_name, in_fixture, parent};
 use super::super::{Ref, SbomError};
 use super::embedded;
@@ -14,6 +13,7 @@ use super::metadata::{MAX_METADATA, Metadata};
 use super::pythons::Pythons;
 use super::resolution::{Package, Resolution};
 use super::source::Origin;
+use crate::purl::normalize_python_name;
 
 /// Names of folders that hold installed packages.
 const SITES: &[&str] = &["site-packages", "dist-packages"];

@@ -13,10 +13,10 @@ use pep440_rs::Version;
 
 use super::super::cache::Caches;
 use super::super::folder::Folder;
-use super::super::purl::normalize_python_name;
 use super::metadata::{MAX_METADATA, Metadata};
 use super::pythons::Pythons;
 use super::resolution::{Package, Resolution};
+use crate::purl::normalize_python_name;
 
 /// The most entries of one folder of an environment.
 const MAX_ENTRIES: usize = 100_000;

@@ -6,8 +6,8 @@
 
 use std::str::FromStr;
 
-use super::super::purl::normalize_python_name;
 use super::pythons::Pythons;
+use crate::purl::normalize_python_name;
 
 /// The longest marker that is read.
 pub const MAX_MARKER: usize = 16 << 10;

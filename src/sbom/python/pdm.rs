@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::super::SbomError;
-use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
 use super::pyproject::Project;
 use super::requirement::Requirement;
 use super::resolution::{Package, Resolution, When};
 use super::source::{Distribution, Origin};
+use crate::purl::normalize_python_name;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 use super::super::SbomError;
-use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
 use super::marker::Marker;
 use super::pyproject::Project;
 use super::pythons::Pythons;
 use super::resolution::{Package, Resolution, When};
 use super::source::{Distribution, Origin};
+use crate::purl::normalize_python_name;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

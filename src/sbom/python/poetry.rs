@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::SbomError;
-use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
 use super::marker::Marker;
 use super::pyproject::Project;
@@ -14,6 +13,7 @@ use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Dependency, Package, Pick, Resolution, When};
 use super::source::{Distribution, Origin};
+use crate::purl::normalize_python_name;
 
 /// The table `[tool.poetry]`.
 #[derive(Deserialize, Default)]

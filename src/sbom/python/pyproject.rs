@@ -9,7 +9,6 @@ use super::super::SbomError;
 use super::super::component::{Contact, Kind};
 use super::super::evidence::Occurrence;
 use super::super::license::LicenseChoice;
-use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
 use super::metadata;
 use super::poetry;
@@ -17,6 +16,7 @@ use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Dependency, Package, When};
 use super::source::Origin;
+use crate::purl::normalize_python_name;
 
 /// A project as its manifest describes it.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
 
-use super::super::purl::normalize_python_name;
 use super::marker::{Marker, MarkerError};
 use super::pythons::Pythons;
 use super::resolution::{Dependency, Pick, When};
+use crate::purl::normalize_python_name;
 
 /// The longest requirement that is read.
 pub const MAX_REQUIREMENT: usize = 32 << 10;

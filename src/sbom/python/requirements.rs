@@ -8,7 +8,6 @@ use super::super::SbomError;
 use super::super::evidence::Occurrence;
 use super::super::inventory::Inventory;
 use super::super::note::{Note, Reason};
-use super::super::purl::normalize_python_name;
 use super::super::tree::{Tree, file_name};
 use super::lines::{What, logical_lines, option};
 use super::pyproject::{self, Project};
@@ -16,6 +15,7 @@ use super::pythons::Pythons;
 use super::requirement::Requirement;
 use super::resolution::{Dependency, MAX_VERSIONS, Package, Resolution, When};
 use super::source::{Distribution, Origin};
+use crate::purl::normalize_python_name;
 
 /// The most files that include each other.
 pub const MAX_INCLUDES: usize = 1_000;

@@ -15,9 +15,9 @@ use super::super::inventory::{Inventory, MAX_COMPONENTS, MAX_EDGES, Relation};
 use super::super::license::LicenseChoice;
 use super::super::model::Aggregate;
 use super::super::note::{Note, Reason};
-use super::super::purl::normalize_python_name;
 use super::super::{Ref, SbomError};
 use super::source::{Distribution, Origin};
+use crate::purl::normalize_python_name;
 
 /// The most versions of one package in one lock file.
 pub const MAX_VERSIONS: usize = 100;

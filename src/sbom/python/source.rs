@@ -1,8 +1,8 @@
 //! Where a Python package comes from, and the package URL that follows.
 
 use super::super::component::{ExternalReference, Hash, ReferenceKind};
-use super::super::purl::{Purl, PurlError};
 use super::super::tree::Tree;
+use crate::purl::{Purl, PurlError};
 
 /// Where a package comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

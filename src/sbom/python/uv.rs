@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::super::SbomError;
-use super::super::purl::normalize_python_name;
 use super::super::tree::Tree;
 use super::resolution::{Dependency, Package, Pick, Resolution, When};
 use super::source::{Distribution, Origin};
+use crate::purl::normalize_python_name;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case", default)]

@@ -1,8 +1,8 @@
 //! Package URLs: one spelling for each package.
 //!
 //! Follows the Package-URL specification (ECMA-427) and its type definitions
-//! for `cargo`, `golang`, `pypi` and `generic`; any other type is kept as it
-//! stands. A [`Purl`] is always canonical, so two of them are the same package
+//! for the types whose names ignore case and for Python's names; any other type is
+//! kept as it stands. A [`Purl`] is always canonical, so two of them are the same package
 //! exactly when they are equal.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The longest package URL that is read.
 pub const MAX_PURL: usize = 4096;
+
+/// Types whose namespace and name ignore case.
+const CASELESS: &[&str] = &[
+    "alpm",
+    "apk",
+    "bitbucket",
+    "composer",
+    "deb",
+    "github",
+    "golang",
+    "hex",
+    "npm",
+    "oci",
+    "pub",
+];
 
 /// A canonical package URL (ECMA-427 §5).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +135,15 @@ impl Purl {
         self.subpath.as_deref()
     }
 
+    /// True when `other` is this package; without a version, when it is any version
+    /// of it. Qualifiers and subpath say where to get a package, not which one it is.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.namespace == other.namespace
+            && self.name == other.name
+            && (self.version.is_none() || self.version == other.version)
+    }
+
     fn canonical(mut self) -> Result<Self, PurlError> {
         let valid_kind = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         self.kind.make_ascii_lowercase();
@@ -131,9 +155,9 @@ impl Purl {
         self.version = self.version.filter(|version| !version.is_empty());
         self.namespace = self.namespace.and_then(|path| segments(&path));
         self.subpath = self.subpath.and_then(|path| segments(&path));
-        // The rules of each type: types/{golang,pypi}-definition.json.
+        // The rules of each type: types/*-definition.json.
         match self.kind.as_str() {
-            "golang" => {
+            kind if CASELESS.contains(&kind) => {
                 self.name = self.name.to_lowercase();
                 self.namespace = self.namespace.map(|path| path.to_lowercase());
             }
@@ -418,6 +442,47 @@ mod tests {
                 .is_err()
         );
         assert!(Purl::cargo("", "1").is_err());
+    }
+
+    #[test]
+    fn the_same_package_in_other_words() {
+        for (wanted, seen, same) in [
+            (
+                "pkg:cargo/openssl-src",
+                "pkg:cargo/openssl-src@300.1.0",
+                true,
+            ),
+            (
+                "pkg:cargo/openssl-src@1",
+                "pkg:cargo/openssl-src@300.1.0",
+                false,
+            ),
+            ("pkg:cargo/openssl-src@1", "pkg:cargo/openssl-src", false),
+            ("pkg:cargo/openssl-src", "pkg:cargo/openssl-sys@1", false),
+            ("pkg:pypi/foo_bar", "PKG:PyPI/Foo.Bar@1.2?x=y#z", true),
+            ("pkg:npm/%40scope/name", "pkg:npm/@scope/name@1.0.0", true),
+            ("pkg:npm/@scope/name", "pkg:npm/%40scope/name@1.0.0", true),
+            (
+                "pkg:golang/github.com/a/b",
+                "pkg:golang/GitHub.com/A/B@v1.0.0%2Bincompatible",
+                true,
+            ),
+            (
+                "pkg:golang/github.com/a/b@v1.0.0+incompatible",
+                "pkg:golang/github.com/a/b@v1.0.0%2Bincompatible",
+                true,
+            ),
+            (
+                "pkg:golang/github.com/a/b",
+                "pkg:golang/github.com/a/b/v2@v2.0.0",
+                false,
+            ),
+            ("pkg:cargo/Foo", "pkg:cargo/foo@1", false),
+        ] {
+            let read = |text: &str| text.parse::<Purl>().unwrap();
+            let (wanted, seen) = (read(wanted), read(seen));
+            assert_eq!(wanted.covers(&seen), same, "{wanted} on {seen}");
+        }
     }
 
     proptest! {
