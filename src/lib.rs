@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `cli` | arguments, words, exit codes: the only part that prints |
 //! | `launch` | running what is [`Attested`](policy::Attested), and nothing else |
+//! | [`audit`] | what is known about artifacts, on one page |
 //! | [`policy`] | which evidence is enough; makes a [`Verdict`](policy::Verdict) |
 //! | [`verify`] | which evidence is genuine; makes a [`Verified`](verify::Verified) |
 //! | [`bundle`], [`key`] | signed envelopes as they are found, and public keys |
@@ -18,6 +19,7 @@
 //! beside `verify` and know nothing of it.
 
 pub mod artifact;
+pub mod audit;
 pub mod bundle;
 // Without the launcher some of its words are not said.
 #[cfg_attr(not(feature = "launch"), allow(dead_code))]

@@ -29,9 +29,21 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("sign", &["json", "key", "statement"]),
     (
+        "audit",
+        &[
+            "artifact",
+            "policy",
+            "purl",
+            "statement",
+            "verify",
+            "version",
+        ],
+    ),
+    (
         "cli",
         &[
             "artifact",
+            "audit",
             "bundle",
             "json",
             "key",
@@ -52,6 +64,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 /// Floors without files, network, clock or environment. Time and trust are arguments.
 const PURE: &[&str] = &[
     "artifact",
+    "audit",
     "bundle",
     "json",
     "key",
