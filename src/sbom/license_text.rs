@@ -1,15 +1,13 @@
 //! Recognising a licence by its text.
 //!
-//! Each family of licences has words that all of its texts hold; only the
-//! families whose words are there are compared, so that no more than a few of
-//! SPDX's texts are ever prepared. What is recognised is a finding, not what
-//! the authors declare.
+//! A text is the multiset of its pairs of words (SPDX v2.3, annex C: case, layout,
+//! punctuation and the owner's line do not matter). Each family of licences has words
+//! that all of its texts hold; only the families whose words are there are compared,
+//! so that no more than a few of SPDX's texts are ever prepared. What is recognised is
+//! a finding, not what the authors declare.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::thread;
-
-use spdx::detection::TextData;
 
 use super::component::Component;
 use super::folder::Folder;
@@ -26,7 +24,7 @@ const ALIKE: f32 = 0.9;
 /// How alike a text is that holds nothing else.
 const WHOLE: f32 = 0.97;
 
-/// Words in lower case, and the SPDX identifiers of the texts that hold them.
+/// Two words or more, and the SPDX identifiers of the texts that hold them.
 const FAMILIES: &[(&str, &[&str])] = &[
     ("apache license", &["Apache-2.0"]),
     (
@@ -71,7 +69,10 @@ const FAMILIES: &[(&str, &[&str])] = &[
         &["PSF-2.0", "Python-2.0"],
     ),
     ("european union public licence", &["EUPL-1.2"]),
-    ("unicode", &["Unicode-3.0", "Unicode-DFS-2016"]),
+    (
+        "the data files or software",
+        &["Unicode-3.0", "Unicode-DFS-2016"],
+    ),
     ("sil open font license", &["OFL-1.1"]),
     ("artistic license", &["Artistic-2.0"]),
     ("what the fuck you want to", &["WTFPL"]),
@@ -109,98 +110,181 @@ pub(super) fn is_license(name: &str) -> bool {
 
 /// The SPDX identifiers of the licences whose text this is, or holds.
 pub fn recognise(text: &str) -> BTreeSet<&'static str> {
-    // Half of the files of a module cache are the same to the byte, and most others
-    // but for whose they are.
-    known(text, || {
-        let plain = plain(text);
-        known(&plain, || compare(&plain))
-    })
-}
-
-/// What `text` was recognised as before, else what `find` finds.
-fn known(text: &str, find: impl FnOnce() -> BTreeSet<&'static str>) -> BTreeSet<&'static str> {
     static KNOWN: LazyLock<Mutex<BTreeMap<Digest, BTreeSet<&'static str>>>> =
         LazyLock::new(Mutex::default);
+    // Half of the files of a module cache are the same to the byte.
     let digest = Digest::sha256(text.as_bytes());
     let before = KNOWN.lock().ok();
     if let Some(found) = before.and_then(|known| known.get(&digest).cloned()) {
         return found;
     }
-    let found = find();
+    let found = compare(&Text::new(text));
     if let Ok(mut known) = KNOWN.lock() {
         known.insert(digest, found.clone());
     }
     found
 }
 
-/// The text without what differs though the licence is the same: how it is set, and
-/// the lines that say who has the copyright since when.
-fn plain(text: &str) -> String {
-    let is_owner = |line: &str| {
-        let starts = line
-            .get(.."copyright".len())
-            .is_some_and(|start| start.eq_ignore_ascii_case("copyright"));
-        starts && line.contains(|c: char| c.is_ascii_digit() || c == '©')
-    };
-    let lines = text.lines().map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && !is_owner(line));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn compare(text: &str) -> BTreeSet<&'static str> {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words = words.to_lowercase();
-    let families = FAMILIES.iter().filter(|(mark, _)| words.contains(mark));
+fn compare(text: &Text) -> BTreeSet<&'static str> {
+    let families = FAMILIES.iter().filter(|(mark, _)| text.has(mark));
     let families: Vec<&[&'static str]> = families.map(|(_, names)| *names).collect();
-    if families.is_empty() {
-        return BTreeSet::new();
-    }
-    let data = TextData::new(text);
-    let mut best = Vec::new();
     for names in &families {
-        let scores = names.iter().map(|name| (*name, score(name, &data)));
-        let Some((name, score)) = scores.max_by(|one, other| one.1.total_cmp(&other.1)) else {
+        let Some((name, score)) = best(names, |original| text.likeness(original)) else {
             continue;
         };
         // A long text may hold a short one beside itself and still be alike.
         if score > WHOLE || (families.len() == 1 && score >= ALIKE) {
             return BTreeSet::from([name]);
         }
-        best.push(name);
     }
-    // Of a text that holds others, the longest one inside of it is most alike. The
-    // search takes long, so each has its own thread.
-    thread::scope(|scope| {
-        let data = &data;
-        let searches: Vec<_> = best
-            .into_iter()
-            .map(|name| (name, scope.spawn(move || holds(data, name))))
-            .collect();
-        searches
-            .into_iter()
-            .filter_map(|(name, search)| search.join().is_ok_and(|found| found).then_some(name))
-            .collect()
-    })
+    let found = families.iter().filter_map(|names| inside(text, names));
+    found.collect()
 }
 
-fn holds(data: &TextData, name: &'static str) -> bool {
-    original(name).is_some_and(|original| data.optimize_bounds(&original).1 >= ALIKE)
+/// The name whose text scores best.
+fn best(names: &[&'static str], score: impl Fn(&Text) -> f32) -> Option<(&'static str, f32)> {
+    let scores = names
+        .iter()
+        .filter_map(|name| Some((*name, score(&*original(name)?))));
+    scores.max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
-fn score(name: &'static str, data: &TextData) -> f32 {
-    original(name).map_or(0.0, |original| original.match_score(data))
+/// Of those that a part of the text is like, the one that explains most of it: the
+/// clauses of a longer licence begin and end like those of a shorter one.
+fn inside(text: &Text, names: &[&'static str]) -> Option<&'static str> {
+    let alike = names.iter().filter_map(|name| {
+        let (common, score) = text.part(&*original(name)?);
+        (score >= ALIKE).then_some((common, *name))
+    });
+    alike.max().map(|(_, name)| name)
 }
 
 /// SPDX's own text of a licence, prepared once.
-fn original(name: &'static str) -> Option<Arc<TextData>> {
-    static TEXTS: LazyLock<Mutex<BTreeMap<&'static str, Arc<TextData>>>> =
+fn original(name: &'static str) -> Option<Arc<Text>> {
+    static TEXTS: LazyLock<Mutex<BTreeMap<&'static str, Arc<Text>>>> =
         LazyLock::new(Mutex::default);
     let mut texts = TEXTS.lock().ok()?;
     if !texts.contains_key(name) {
-        let text = TextData::new(spdx::license_id(name)?.text());
-        texts.insert(name, Arc::new(text.without_text()));
+        let text = Text::new(spdx::license_id(name)?.text());
+        texts.insert(name, Arc::new(text));
     }
     texts.get(name).cloned()
+}
+
+/// A text as its pairs of words that follow each other, each as its hash.
+struct Text {
+    /// As they stand in the text.
+    pairs: Vec<u64>,
+    sorted: Vec<u64>,
+}
+
+impl Text {
+    fn new(text: &str) -> Self {
+        let mut words = Vec::with_capacity(text.len() / 6);
+        for line in text.lines().filter(|line| !names_owner(line)) {
+            push_words(line, &mut words);
+        }
+        let pairs = pairs(&words);
+        let mut sorted = pairs.clone();
+        sorted.sort_unstable();
+        Self { pairs, sorted }
+    }
+
+    /// Whether all pairs of a few words are there.
+    fn has(&self, mark: &str) -> bool {
+        let mut words = Vec::new();
+        push_words(mark, &mut words);
+        let there = |pair: &u64| self.sorted.binary_search(pair).is_ok();
+        pairs(&words).iter().all(there)
+    }
+
+    /// How alike the whole of this text is, from 0 to 1 (Sørensen–Dice).
+    fn likeness(&self, original: &Text) -> f32 {
+        let (mut here, mut there) = (&self.sorted[..], &original.sorted[..]);
+        let mut common = 0;
+        while let ([a, rest @ ..], [b, others @ ..]) = (here, there) {
+            common += usize::from(a == b);
+            (here, there) = match a.cmp(b) {
+                std::cmp::Ordering::Less => (rest, there),
+                std::cmp::Ordering::Equal => (rest, others),
+                std::cmp::Ordering::Greater => (here, others),
+            };
+        }
+        dice(common, self.sorted.len(), original.sorted.len())
+    }
+
+    /// Of the most alike part that is as long as `original`: how many pairs are in both,
+    /// and which share of the original they are.
+    fn part(&self, original: &Text) -> (usize, f32) {
+        let length = original.pairs.len();
+        // Of each pair, how often it may still be counted; below zero it is there
+        // more often than in the original.
+        let mut open: HashMap<u64, i32> = HashMap::with_capacity(length);
+        for pair in &original.pairs {
+            *open.entry(*pair).or_default() += 1;
+        }
+        let (mut common, mut most) = (0, 0);
+        for (index, entering) in self.pairs.iter().enumerate() {
+            if let Some(open) = open.get_mut(entering) {
+                common += usize::from(*open > 0);
+                *open -= 1;
+            }
+            let leaving = index.checked_sub(length).map(|index| self.pairs[index]);
+            if let Some(open) = leaving.and_then(|pair| open.get_mut(&pair)) {
+                common -= usize::from(*open >= 0);
+                *open += 1;
+            }
+            most = most.max(common);
+        }
+        (most, dice(most, length, length))
+    }
+}
+
+fn dice(common: usize, one: usize, other: usize) -> f32 {
+    match one + other {
+        0 => 0.0,
+        both => 2.0 * common as f32 / both as f32,
+    }
+}
+
+/// True for a line that says who has the copyright since when.
+fn names_owner(line: &str) -> bool {
+    let line = line.trim_start();
+    let (start, rest) = line.split_at_checked("copyright".len()).unwrap_or_default();
+    let says_since = |c: char| c.is_ascii_digit() || matches!(c, '©' | '<' | '[');
+    start.eq_ignore_ascii_case("copyright")
+        && (rest.contains(says_since) || rest.to_ascii_lowercase().contains("(c)"))
+}
+
+/// Adds the words of a line, without case and punctuation, each as its hash (FNV-1a).
+fn push_words(line: &str, words: &mut Vec<u64>) {
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut hash = START;
+    let mut bytes = line.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        // General punctuation, and Latin-1's: quotes, dashes, bullets, `©`.
+        let is_mark = byte == 0xc2 || (byte == 0xe2 && bytes.peek() == Some(&0x80));
+        if byte.is_ascii_alphanumeric() || (byte >= 0x80 && !is_mark) {
+            hash ^= u64::from(byte.to_ascii_lowercase());
+            hash = hash.wrapping_mul(0x100_0000_01b3);
+            continue;
+        }
+        if is_mark {
+            let length = if byte == 0xc2 { 1 } else { 2 };
+            bytes.by_ref().take(length).for_each(drop);
+        }
+        if hash != START {
+            words.push(std::mem::replace(&mut hash, START));
+        }
+    }
+    if hash != START {
+        words.push(hash);
+    }
+}
+
+fn pairs(words: &[u64]) -> Vec<u64> {
+    let pair = |two: &[u64]| two[0].rotate_left(29).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ two[1];
+    words.windows(2).map(pair).collect()
 }
 
 #[cfg(test)]
@@ -219,6 +303,9 @@ mod tests {
     fn every_text_is_itself() {
         for name in FAMILIES.iter().flat_map(|(_, names)| *names) {
             assert_eq!(list(text(name)), [*name]);
+        }
+        for (mark, _) in FAMILIES {
+            assert!(!Text::new(mark).pairs.is_empty(), "{mark} is in every text");
         }
     }
 
@@ -255,6 +342,11 @@ mod tests {
             text("Apache-2.0")
         );
         assert_eq!(list(&both), ["Apache-2.0", "BSD-3-Clause"]);
+        // The end of one and the start of the next are no shorter licence.
+        let google = text("BSD-3-Clause").replace("the copyright holder", "Google LLC");
+        assert_eq!(list(&format!("{google}\n====\n{google}")), ["BSD-3-Clause"]);
+        let shorter = format!("{}\n{}", text("BSD-2-Clause"), text("MIT"));
+        assert_eq!(list(&shorter), ["BSD-2-Clause", "MIT"]);
     }
 
     /// Since none is, the first family that a whole text belongs to is the only one.
@@ -265,7 +357,7 @@ mod tests {
             for (name, other) in
                 others.flat_map(|other| names.iter().map(move |name| (name, other)))
             {
-                let score = score(name, &original(other).unwrap());
+                let score = original(name).unwrap().likeness(&original(other).unwrap());
                 assert!(score < 0.94, "{name} is like {other}: {score}");
             }
         }
