@@ -5,9 +5,6 @@
 //! It costs reading every archive, so nothing does it unasked. An archive whose
 //! SHA-256 is not that of the lock file is noted and gives nothing.
 
-use std::num::NonZero;
-use std::thread;
-
 use super::cache::Caches;
 use super::component::Hash;
 use super::go_archives;
@@ -15,6 +12,7 @@ use super::inventory::Inventory;
 use super::note::{Note, Reason};
 use super::progress::{Counted, Progress};
 use super::reference::Ref;
+use super::workers;
 use crate::artifact::Artifact;
 
 /// Hashes the archives that are in the caches of Cargo and Go.
@@ -40,17 +38,8 @@ fn hash_crates(caches: &Caches, inventory: &mut Inventory, progress: &Progress) 
             })
         })
         .collect();
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = wanted.len().div_ceil(threads).max(1);
-    let parts: Vec<Vec<Found>> = thread::scope(|scope| {
-        let workers: Vec<_> = wanted
-            .chunks(share)
-            .map(|part| scope.spawn(|| found(caches, part, progress)))
-            .collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        joined.map(Result::unwrap_or_default).collect()
-    });
-    for Found { id, sha256, sha512 } in parts.into_iter().flatten() {
+    let found = workers::map(&wanted, |each| found(caches, each, progress));
+    for Found { id, sha256, sha512 } in found.into_iter().flatten() {
         let agrees = inventory
             .get(&id)
             .is_some_and(|component| component.hashes.contains(&sha256));
@@ -74,27 +63,24 @@ struct Found {
     sha512: Hash,
 }
 
-fn found(caches: &Caches, wanted: &[Wanted], progress: &Progress) -> Vec<Found> {
-    wanted
-        .iter()
-        .filter_map(|each| {
-            // Of two registries the one counts that has the very archive.
-            let archives = caches.crate_archives(&each.name, &each.version);
-            let hashed = archives.filter_map(|file| {
-                let file = Counted(file, progress);
-                let artifact = Artifact::from_reader(&each.name[..], file, true).ok()?;
-                Some(Found {
-                    id: each.id.clone(),
-                    sha256: Hash::from(artifact.digest()),
-                    sha512: Hash::from(artifact.sha512()?),
-                })
-            });
-            let mut hashed: Vec<Found> = hashed.collect();
-            let right = hashed.iter().position(|found| found.sha256 == each.sha256);
-            let first = right.or_else(|| (!hashed.is_empty()).then_some(0))?;
-            Some(hashed.swap_remove(first))
+fn found(caches: &Caches, wanted: &Wanted, progress: &Progress) -> Option<Found> {
+    // Of two registries the one counts that has the very archive.
+    let archives = caches.crate_archives(&wanted.name, &wanted.version);
+    let hashed = archives.filter_map(|file| {
+        let file = Counted(file, progress);
+        let artifact = Artifact::from_reader(&wanted.name[..], file, true).ok()?;
+        Some(Found {
+            id: wanted.id.clone(),
+            sha256: Hash::from(artifact.digest()),
+            sha512: Hash::from(artifact.sha512()?),
         })
-        .collect()
+    });
+    let mut hashed: Vec<Found> = hashed.collect();
+    let right = hashed
+        .iter()
+        .position(|found| found.sha256 == wanted.sha256);
+    let first = right.or_else(|| (!hashed.is_empty()).then_some(0))?;
+    Some(hashed.swap_remove(first))
 }
 
 #[cfg(test)]

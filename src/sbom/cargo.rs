@@ -24,6 +24,7 @@ use super::note::{Note, Reason};
 use super::reference::Ref;
 use super::resolve::cargo::{Exact, exact};
 use super::tree::{MAX_GLOBS, Tree, beside, file_name, parent};
+use super::workers;
 use crate::artifact::{Algorithm, Digest};
 use crate::purl::Purl;
 
@@ -279,10 +280,12 @@ fn add_lock(
         return add_exact(tree, path, &lock, crates, &exact, inventory);
     }
     let mut added = Vec::with_capacity(lock.packages.len());
-    for package in &lock.packages {
+    let fetched = workers::map(&lock.packages, |package| Fetched::find(tree, package));
+    for (package, fetched) in lock.packages.iter().zip(&fetched) {
         let place = crates.place(package);
         let is_product = place.is_some_and(|place| products.contains(place));
-        let component = component(tree, path, package, crates, is_product, inventory)?;
+        let found = (package, fetched.as_ref());
+        let component = component(tree, path, found, crates, is_product, inventory)?;
         let (mut component, needs) = component;
         if is_product {
             component.property("prov:resolution", "lock");
@@ -326,12 +329,18 @@ fn add_exact(
     inventory: &mut Inventory,
 ) -> Result<(), SbomError> {
     let mut added = BTreeMap::new();
-    for (index, package) in lock.packages.iter().enumerate() {
-        let Some(features) = exact.packages.get(&index) else {
-            continue;
-        };
+    let chosen: Vec<(usize, &Locked)> = lock
+        .packages
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| exact.packages.contains_key(index))
+        .collect();
+    let fetched = workers::map(&chosen, |(_, package)| Fetched::find(tree, package));
+    for (&(index, package), fetched) in chosen.iter().zip(&fetched) {
+        let features = &exact.packages[&index];
         let is_product = exact.products.contains(&index);
-        let (mut component, _) = component(tree, path, package, crates, is_product, inventory)?;
+        let found = (package, fetched.as_ref());
+        let (mut component, _) = component(tree, path, found, crates, is_product, inventory)?;
         if is_product {
             component.property("prov:resolution", "exact");
             for (name, value) in &exact.chosen {
@@ -370,7 +379,7 @@ fn enter(
 fn component(
     tree: &Tree,
     lock: &str,
-    package: &Locked,
+    (package, fetched): (&Locked, Option<&Fetched<'_>>),
     crates: &Crates,
     is_product: bool,
     inventory: &mut Inventory,
@@ -387,24 +396,22 @@ fn component(
         .map_err(SbomError::purl(lock))?;
     let mut component =
         Component::package(name, purl).seen(Occurrence::at(lock), Technique::ManifestAnalysis);
-    let source = fetched(tree, package);
-    let fetched = source
-        .as_ref()
-        .and_then(|(folder, path)| fetched_manifest(folder, path));
     let manifest = match place {
         Some(place) => {
             component = component.seen(Occurrence::at(place), Technique::ManifestAnalysis);
             crates.by_path.get(place)
         }
-        None => fetched.as_ref(),
+        None => fetched.and_then(|fetched| fetched.manifest.as_ref()),
     };
     let workspace = place.and_then(|_| crates.workspace());
     if let Some(described) = manifest.and_then(|each| each.package.as_ref()) {
         described.describe(workspace, &mut component);
     }
-    match (place, &source) {
-        (Some(place), _) => conclude(tree, parent(place), &mut component),
-        (None, Some((folder, path))) => conclude(folder, path, &mut component),
+    match (place, fetched) {
+        (Some(place), _) => license_text::conclude(tree, parent(place), &mut component),
+        (None, Some(Fetched { folder, path, .. })) => {
+            license_text::conclude(folder, path, &mut component);
+        }
         (None, None) => {}
     }
     supply(package, &mut component);
@@ -423,29 +430,31 @@ fn component(
 }
 
 /// The source of a registry's crate, when it is on this machine.
-fn fetched<'a>(tree: &'a Tree, package: &Locked) -> Option<(&'a Folder, String)> {
-    let hosts: &[&str] = match &package.source {
-        // Of the sparse index, and of the Git repository before it.
-        Source::CratesIo => &["index.crates.io", "github.com"],
-        Source::Registry(url) => &[url.split_once("://")?.1.split(['/', ':']).next()?],
-        _ => return None,
-    };
-    let caches = tree.caches();
-    hosts
-        .iter()
-        .find_map(|host| caches.crate_source(host, &package.name, &package.version))
+struct Fetched<'a> {
+    folder: &'a Folder,
+    path: String,
+    /// A broken one counts as missing: it belongs to the machine, not to the product.
+    manifest: Option<Manifest>,
 }
 
-/// Broken manifests count as missing: they belong to the machine, not to the product.
-fn fetched_manifest(folder: &Folder, path: &str) -> Option<Manifest> {
-    folder.toml(&format!("{path}/Cargo.toml")).ok()
-}
-
-/// A manifest may name a file instead of a licence (The Cargo Book, `license-file`).
-fn conclude(folder: &Folder, path: &str, component: &mut Component) {
-    if component.licenses.is_empty() {
-        let names = folder.list(path, license_text::is_license);
-        license_text::conclude(folder, &names, component);
+impl<'a> Fetched<'a> {
+    fn find(tree: &'a Tree, package: &Locked) -> Option<Self> {
+        let hosts: &[&str] = match &package.source {
+            // Of the sparse index, and of the Git repository before it.
+            Source::CratesIo => &["index.crates.io", "github.com"],
+            Source::Registry(url) => &[url.split_once("://")?.1.split(['/', ':']).next()?],
+            _ => return None,
+        };
+        let caches = tree.caches();
+        let (folder, path) = hosts
+            .iter()
+            .find_map(|host| caches.crate_source(host, &package.name, &package.version))?;
+        let manifest = folder.toml(&format!("{path}/Cargo.toml")).ok();
+        Some(Self {
+            folder,
+            path,
+            manifest,
+        })
     }
 }
 

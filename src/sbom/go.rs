@@ -25,6 +25,7 @@ use super::reference::Ref;
 use super::resolve::PROGRAM;
 use super::resolve::go::{Exact, STD, exact};
 use super::tree::{Tree, beside, file_name, parent};
+use super::workers;
 use crate::purl::Purl;
 
 /// Adds every module and workspace of a tree.
@@ -52,6 +53,9 @@ pub fn collect(tree: &Tree, inventory: &mut Inventory) -> Result<(), SbomError> 
     }
     for note in skipped.notes().filter(|note| !used.contains(&note.about)) {
         inventory.note(note.clone());
+    }
+    if let Some(cache) = tree.caches().modules() {
+        conclude_licenses(cache, inventory);
     }
     Ok(())
 }
@@ -190,7 +194,7 @@ impl Build {
             inventory.know_dependencies(id, Aggregate::Complete);
         }
         for (place, file) in &self.mains {
-            let mut component = main(place, file)?;
+            let mut component = main(tree, place, file)?;
             let resolution = self.vendored.as_ref().map_or("lock", |_| "vendor");
             component.property("prov:resolution", resolution);
             let id = inventory.add(component)?;
@@ -234,7 +238,7 @@ impl Build {
             if !exact.modules.contains_key(name) {
                 continue;
             }
-            let mut component = main(place, file)?;
+            let mut component = main(tree, place, file)?;
             component.property("prov:resolution", "exact");
             component.property("prov:resolution:target", &exact.target);
             if !exact.tags.is_empty() {
@@ -330,9 +334,6 @@ impl Build {
                 component.property("prov:go:h1", sum);
             }
             supply(name, version, &mut component);
-            if let Some(cache) = tree.caches().modules() {
-                conclude_licenses(cache, name, version, &mut component);
-            }
         }
         inventory.add(component)
     }
@@ -375,12 +376,14 @@ impl Build {
 }
 
 /// A module that is built here.
-fn main(place: &str, file: &GoMod) -> Result<Component, SbomError> {
+fn main(tree: &Tree, place: &str, file: &GoMod) -> Result<Component, SbomError> {
     let name = file.module.as_deref().unwrap_or_default();
     let purl = Purl::golang(name, "").map_err(SbomError::purl(place))?;
-    Ok(Component::package(name, purl)
+    let mut component = Component::package(name, purl)
         .of_kind(Kind::Application)
-        .seen(Occurrence::at(place), Technique::ManifestAnalysis))
+        .seen(Occurrence::at(place), Technique::ManifestAnalysis);
+    license_text::conclude(tree, parent(place), &mut component);
+    Ok(component)
 }
 
 /// Go's own library (`std`) or tools (`cmd`), as the modules of its source.
@@ -419,11 +422,23 @@ pub(super) fn supply(path: &str, version: &str, component: &mut Component) {
     );
 }
 
-/// Recognises a module's licences by their texts in the module cache.
-fn conclude_licenses(cache: &Folder, path: &str, version: &str, component: &mut Component) {
-    if let Some(folder) = unpacked(path, version) {
-        let names = cache.list(&folder, license_text::is_license);
-        license_text::conclude(cache, &names, component);
+/// Recognises the licences of modules by their texts in the module cache.
+fn conclude_licenses(cache: &Folder, inventory: &mut Inventory) {
+    let wanted: Vec<(Ref, String)> = inventory
+        .components()
+        .filter(|(_, component)| component.licenses.is_empty())
+        .filter_map(|(id, component)| {
+            let purl = component.purl.as_ref()?;
+            let is_public = purl.kind() == "golang" && purl.qualifier("download_url").is_none();
+            let version = purl.version().filter(|_| is_public)?;
+            Some((id.clone(), unpacked(&component.name, version)?))
+        })
+        .collect();
+    let found = workers::map(&wanted, |(_, path)| license_text::of_folder(cache, path));
+    for ((id, _), found) in wanted.iter().zip(found) {
+        if let Some(component) = inventory.components.get_mut(id) {
+            license_text::add(found, component);
+        }
     }
 }
 

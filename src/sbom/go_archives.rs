@@ -1,15 +1,12 @@
 //! The archives in Go's module cache: their digests, which stand in no manifest.
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use super::component::Hash;
 use super::folder::Folder;
 use super::go::cached;
 use super::inventory::Inventory;
 use super::progress::{Counted, Progress};
 use super::reference::Ref;
+use super::workers;
 use crate::artifact::Artifact;
 
 /// The largest archive of a module (Go Modules Reference, File path and size constraints).
@@ -27,27 +24,10 @@ pub(super) fn hash(cache: &Folder, inventory: &mut Inventory, progress: &Progres
             Some((id.clone(), cached(&component.name, version, "zip")?))
         })
         .collect();
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    // One takes the next when it is done: archives differ in size by far.
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut hashes = Vec::new();
-        while let Some((id, path)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let digests = digests(cache, path, progress).unwrap_or_default();
-            hashes.extend(digests.into_iter().map(|hash| (id.clone(), hash)));
-        }
-        hashes
-    };
-    let hashes: Vec<(Ref, Hash)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.min(wanted.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
-        let done = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        done.flat_map(Result::unwrap_or_default).collect()
-    });
-    for (id, hash) in hashes {
-        if let Some(component) = inventory.components.get_mut(&id) {
-            component.hashes.push(hash);
+    let digests = workers::map(&wanted, |(_, path)| digests(cache, path, progress));
+    for ((id, _), digests) in wanted.iter().zip(digests) {
+        if let Some(component) = inventory.components.get_mut(id) {
+            component.hashes.extend(digests.unwrap_or_default());
         }
     }
 }

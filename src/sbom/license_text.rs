@@ -79,19 +79,28 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("blue oak model license", &["BlueOak-1.0.0"]),
 ];
 
-/// Gives a component without a declared licence those of its licence files.
-/// `names` are paths in `folder`.
-pub(super) fn conclude(folder: &Folder, names: &[String], component: &mut Component) {
-    if !component.licenses.is_empty() {
-        return;
+/// Gives a component without a declared licence those of its licence files, which lie
+/// in `path` of `folder`.
+pub(super) fn conclude(folder: &Folder, path: &str, component: &mut Component) {
+    if component.licenses.is_empty() {
+        add(of_folder(folder, path), component);
     }
+}
+
+/// What the licence files in `path` of `folder` hold.
+pub(super) fn of_folder(folder: &Folder, path: &str) -> Option<LicenseChoice> {
     let mut found = BTreeSet::new();
-    for name in names.iter().take(MAX_TEXTS) {
+    for name in folder.list(path, is_license).iter().take(MAX_TEXTS) {
         if let Ok(bytes) = folder.bytes(name, MAX_TEXT) {
             found.extend(recognise(&String::from_utf8_lossy(&bytes)));
         }
     }
-    if let Some(choice) = LicenseChoice::of_texts(&found) {
+    LicenseChoice::of_texts(&found)
+}
+
+/// Adds what was found to a component, as evidence and as its conclusion.
+pub(super) fn add(found: Option<LicenseChoice>, component: &mut Component) {
+    if let Some(choice) = found {
         let evidence = component.evidence.get_or_insert_default();
         evidence.licenses.push(choice.clone());
         component.licenses.push(choice);
@@ -99,7 +108,7 @@ pub(super) fn conclude(folder: &Folder, names: &[String], component: &mut Compon
 }
 
 /// True for the name of a file that holds a licence.
-pub(super) fn is_license(name: &str) -> bool {
+fn is_license(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let starts = ["LICENSE", "LICENCE", "COPYING", "UNLICENSE", "UNLICENCE"];
     // A program's source may start with the same word.
@@ -385,15 +394,13 @@ mod tests {
         std::fs::write(place.path().join("LICENSE"), text("ISC")).unwrap();
         std::fs::write(place.path().join("COPYING"), text("MIT")).unwrap();
         let folder = Folder::new(place.path());
-        let names = folder.list("", is_license);
-        assert_eq!(names, ["COPYING", "LICENSE"]);
         let mut component = Component::default();
-        conclude(&folder, &names, &mut component);
+        conclude(&folder, "", &mut component);
         let licenses = component.licenses.clone();
         assert_eq!(licenses[0].to_string(), "ISC AND MIT");
         assert_eq!(component.evidence.as_ref().unwrap().licenses, licenses);
         component.licenses = LicenseChoice::declared("Zlib").into_iter().collect();
-        conclude(&folder, &names, &mut component);
+        conclude(&folder, "", &mut component);
         assert_eq!(component.licenses[0].to_string(), "Zlib");
     }
 }

@@ -49,6 +49,7 @@ mod settle;
 pub mod tree;
 pub mod wasm;
 pub mod window;
+mod workers;
 mod xml_shape;
 
 #[cfg(test)]
