@@ -34,6 +34,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "artifact",
             "policy",
             "purl",
+            "sbom",
             "statement",
             "verify",
             "version",

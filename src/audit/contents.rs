@@ -1,6 +1,16 @@
 //! What is inside, as the SBOM states it.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::cyclonedx::{ContentsError, Reader};
+use crate::artifact::Artifact;
 use crate::purl::Purl;
+use crate::statement::Statement;
+use crate::statement::predicate::{is_cyclonedx, is_spdx};
+use crate::version;
 
 /// What the SBOMs by genuine signers list, taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +45,113 @@ pub struct Contents {
     pub with_licence: usize,
     /// How many have a supplier.
     pub with_supplier: usize,
+}
+
+impl Contents {
+    /// What CycloneDX and SPDX documents that are attached to `artifact` list.
+    pub(super) fn of<'a>(
+        sboms: impl IntoIterator<Item = &'a Statement>,
+        artifact: &Artifact,
+    ) -> Result<Self, ContentsError> {
+        let mut reader = Reader::default();
+        for sbom in sboms {
+            match is_spdx(&sbom.predicate_type) {
+                true => reader.add_spdx(&sbom.predicate, artifact)?,
+                false => reader.add(&sbom.predicate, artifact)?,
+            }
+        }
+        Ok(reader.finish())
+    }
+
+    /// What a CycloneDX document lists that is attached to nothing: no statement says
+    /// what it is about.
+    pub fn of_document(document: &Value) -> Result<Self, ContentsError> {
+        let mut reader = Reader::default();
+        let nothing = Artifact::from_bytes("", Vec::new());
+        reader.add(document, &nothing)?;
+        let mut contents = reader.finish();
+        contents.about_artifact = None;
+        Ok(contents)
+    }
+
+    /// Counts and groups the packages.
+    pub(super) fn summarize(&mut self) {
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut licences: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+        let mut versions: BTreeMap<String, (&str, BTreeSet<&str>)> = BTreeMap::new();
+        let mut dated: Vec<(jiff::Timestamp, usize)> = Vec::new();
+        for (index, package) in self.packages.iter().enumerate() {
+            let purl = package.purl.as_ref();
+            *kinds.entry(purl.map_or("other", Purl::kind)).or_default() += 1;
+            licences.entry(package.licence()).or_default().push(index);
+            dated.extend(package.released.map(|time| (time, index)));
+            if let Some((purl, version)) = purl.and_then(|purl| Some((purl, purl.version()?))) {
+                let entry = versions.entry(unversioned(purl));
+                let (_, seen) = entry.or_insert_with(|| (purl.kind(), BTreeSet::new()));
+                seen.insert(version);
+            }
+        }
+        self.oldest = dated.iter().min().map(|(_, index)| *index);
+        self.newest = dated.iter().max().map(|(_, index)| *index);
+        let kinds = kinds.into_iter().map(|(kind, packages)| Ecosystem {
+            kind: kind.to_owned(),
+            packages,
+        });
+        self.ecosystems = kinds.collect();
+        self.ecosystems.sort_by_key(|each| Reverse(each.packages));
+        let twins = versions.into_iter().filter(|(_, (_, seen))| seen.len() > 1);
+        let twins = twins.map(|(package, (kind, seen))| {
+            let mut versions: Vec<String> = seen.into_iter().map(str::to_owned).collect();
+            versions.sort_by(|a, b| version::compare(kind, a, b));
+            Twin { package, versions }
+        });
+        self.twins = twins.collect();
+        let groups = licences.into_iter();
+        let groups = groups.map(|(licence, packages)| LicenceGroup { licence, packages });
+        self.licences = groups.collect();
+        self.licences
+            .sort_by_key(|group| (group.licence.is_some(), Reverse(group.packages.len())));
+    }
+
+    /// How many packages have no licence.
+    pub fn without_licence(&self) -> usize {
+        self.packages.len() - self.with_licence
+    }
+}
+
+/// True for a statement that holds an SBOM of a kind that is read.
+pub(super) fn is_sbom(statement: &Statement) -> bool {
+    is_cyclonedx(&statement.predicate_type) || is_spdx(&statement.predicate_type)
+}
+
+/// The package URL up to its version.
+fn unversioned(purl: &Purl) -> String {
+    let path = purl.namespace().into_iter().chain([purl.name()]);
+    format!("pkg:{}/{}", purl.kind(), path.collect::<Vec<_>>().join("/"))
+}
+
+impl Package {
+    /// Its licences as one expression, all of which apply; `None` when unknown.
+    pub fn licence(&self) -> Option<String> {
+        let part = |licence: &String| match licence.contains(" OR ") {
+            true => format!("({licence})"),
+            false => licence.clone(),
+        };
+        match self.licences.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(several.iter().map(part).collect::<Vec<_>>().join(" AND ")),
+        }
+    }
+
+    /// Its package URL, or its name and version.
+    pub fn label(&self) -> String {
+        match (&self.purl, &self.version) {
+            (Some(purl), _) => purl.to_string(),
+            (None, Some(version)) => format!("{}@{version}", self.name),
+            (None, None) => self.name.clone(),
+        }
+    }
 }
 
 /// A component of the SBOM.

@@ -49,3 +49,29 @@ pub struct Waiver {
     /// The document that says so.
     pub document: String,
 }
+
+impl Exposure {
+    /// What was found.
+    pub fn vulnerabilities(&self) -> &[Vulnerability] {
+        match self {
+            Exposure::NotChecked => &[],
+            Exposure::Checked {
+                vulnerabilities, ..
+            } => vulnerabilities,
+        }
+    }
+
+    /// What was found and no VEX document takes away.
+    pub fn open(&self) -> impl Iterator<Item = &Vulnerability> {
+        let all = self.vulnerabilities().iter();
+        all.filter(|each| !each.is_waived())
+    }
+}
+
+impl Vulnerability {
+    /// True when a VEX document says that the artifact does not have it.
+    pub fn is_waived(&self) -> bool {
+        let waiver = self.waiver.as_ref().map(|waiver| waiver.status.as_str());
+        matches!(waiver, Some("not_affected" | "fixed"))
+    }
+}

@@ -5,14 +5,20 @@
 //! looks like a clean result. Pure: time, advisories and documents are arguments.
 
 mod attestation;
+mod compose;
 mod contents;
+mod cyclonedx;
 mod exposure;
 mod origin;
+mod summary;
 
 pub use attestation::{Attestation, Missing};
+pub use compose::{Found, Rejected};
 pub use contents::{Contents, Ecosystem, Edge, LicenceGroup, Nested, Package, Twin};
+pub use cyclonedx::{ContentsError, MAX_COMPONENTS};
 pub use exposure::{Exposure, Vulnerability, Waiver};
 pub use origin::{Fact, Origin};
+pub use summary::{Broken, Status, Summary};
 
 use crate::artifact::Digest;
 use crate::policy::Finding;
@@ -26,8 +32,8 @@ pub struct Audit {
     pub judgement: Option<Judgement>,
     /// Who built it, from what; `None` when no genuine provenance says so.
     pub origin: Option<Origin>,
-    /// Every piece of evidence that was found, genuine or not, in the order in which
-    /// it was found.
+    /// Every piece of evidence that was found: genuine statements, genuine signatures,
+    /// then what proves nothing.
     pub attestations: Vec<Attestation>,
     /// What a reader would look for and does not find.
     pub missing: Vec<Missing>,

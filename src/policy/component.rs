@@ -12,7 +12,7 @@ use super::pattern::Pattern;
 use super::rule::Rule;
 use super::verdict::{Backing, Finding, Outcome, printable};
 use crate::purl::Purl;
-use crate::statement::CYCLONEDX_BOM;
+pub(super) use crate::statement::predicate::is_cyclonedx;
 
 /// The most components that are looked at.
 const MAX_COMPONENTS: usize = 200_000;
@@ -24,18 +24,6 @@ pub(super) struct SbomRules {
     /// Whether an unknown licence is refused; `None` where it is not mentioned.
     pub(super) deny_unknown: Option<Wanted<bool>>,
     pub(super) deny: Vec<Wanted<Purl>>,
-}
-
-/// True for `https://cyclonedx.org/bom`, alone or with `/v1.<digits>`
-/// (in-toto attestation, `spec/predicates/cyclonedx.md`).
-pub(super) fn is_cyclonedx(predicate_type: &str) -> bool {
-    match predicate_type.strip_prefix(CYCLONEDX_BOM) {
-        Some("") => true,
-        Some(version) => version.strip_prefix("/v1.").is_some_and(|minor| {
-            !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit())
-        }),
-        None => false,
-    }
 }
 
 impl SbomRules {

@@ -108,6 +108,8 @@ impl Policy {
             subject: artifact.digest().clone(),
             level: chosen.map_or(0, |case| case.level.value),
             provenance: chosen.map(|case| case.index),
+            counted: counted.iter().map(|each| each.index).collect(),
+            counted_signatures: signed.iter().map(|each| each.index).collect(),
             findings,
         }
     }

@@ -33,6 +33,7 @@ mod tests;
 pub use error::{PolicyError, PolicyErrors};
 pub use parse::MAX_POLICY;
 pub use rule::Rule;
+pub use source::Source;
 pub use verdict::{Attested, Backing, Finding, Outcome, Refusal, Verdict};
 
 use component::SbomRules;

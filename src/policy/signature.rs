@@ -14,6 +14,8 @@ use crate::verify::{Signature, Signer, Verified};
 
 /// A signature that counts, and the entry because of which it does.
 pub(super) struct Signed<'a> {
+    /// Its place among the signatures.
+    pub(super) index: usize,
     evidence: &'a Verified<Signature>,
     entry: Entry<'a>,
 }
@@ -37,9 +39,13 @@ impl Policy {
         found: &'a [Verified<Signature>],
     ) -> (Vec<Signed<'a>>, Vec<Finding>) {
         let (mut counted, mut notes) = (Vec::new(), Vec::new());
-        for evidence in found {
+        for (index, evidence) in found.iter().enumerate() {
             match self.count_signature(artifact, evidence) {
-                Ok(entry) => counted.push(Signed { evidence, entry }),
+                Ok(entry) => counted.push(Signed {
+                    index,
+                    evidence,
+                    entry,
+                }),
                 Err(note) => notes.push(*note),
             }
         }

@@ -8,15 +8,18 @@ use crate::verify::Certificate;
 
 /// The source of a build, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) repository: Option<String>,
-    pub(super) reference: Option<String>,
-    pub(super) commit: Option<String>,
+pub struct Source {
+    /// The repository's URL.
+    pub repository: Option<String>,
+    /// The branch or tag, as a full ref.
+    pub reference: Option<String>,
+    /// The commit.
+    pub commit: Option<String>,
 }
 
 impl Source {
     /// As the certificate says: the signer could not choose it.
-    pub(super) fn certified(certificate: &Certificate) -> Self {
+    pub fn certified(certificate: &Certificate) -> Self {
         Self {
             repository: certificate.source_repository.clone(),
             reference: certificate.source_ref.clone(),
@@ -26,7 +29,7 @@ impl Source {
 
     /// As the provenance states it: the workflow of GitHub's build types, the
     /// `source` of prov's own, or the first dependency that is a git commit.
-    pub(super) fn stated(provenance: &Provenance) -> Self {
+    pub fn stated(provenance: &Provenance) -> Self {
         let definition = &provenance.build_definition;
         let parameter = |parent: &str, key: &str| {
             let value = definition.external_parameters.get(parent)?.get(key)?;

@@ -138,6 +138,8 @@ pub struct Verdict {
     pub(super) subject: Digest,
     pub(super) level: u8,
     pub(super) provenance: Option<usize>,
+    pub(super) counted: Vec<usize>,
+    pub(super) counted_signatures: Vec<usize>,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -164,6 +166,17 @@ impl Verdict {
     /// 0 in the order in which the evidence was given.
     pub fn provenance(&self) -> Option<usize> {
         self.provenance
+    }
+
+    /// Which statements count because the policy trusts their signers, in the order in
+    /// which they were given.
+    pub fn counted(&self) -> &[usize] {
+        &self.counted
+    }
+
+    /// The same of the signatures over the artifact's own bytes.
+    pub fn counted_signatures(&self) -> &[usize] {
+        &self.counted_signatures
     }
 
     /// At least one finding per rule, in the order of SLSA's verification procedure.
@@ -255,6 +268,8 @@ mod tests {
             subject: artifact.digest().clone(),
             level: 1,
             provenance: None,
+            counted: Vec::new(),
+            counted_signatures: Vec::new(),
             findings: outcomes.iter().map(finding).collect(),
         }
     }

@@ -13,7 +13,7 @@ use super::reference::Ref;
 use crate::version;
 
 /// The property that holds a Go module's hash, which is a digest of no file.
-const GO_SUM: &str = "prov:go:h1";
+pub const GO_SUM: &str = "prov:go:h1";
 
 /// All differences, sorted by package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

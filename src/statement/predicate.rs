@@ -27,6 +27,26 @@ pub const SHORT_NAMES: &[(&str, &str)] = &[
     ("vuln", "https://cosign.sigstore.dev/attestation/vuln/v1"),
 ];
 
+/// True for `https://cyclonedx.org/bom`, alone or with `/v1.<digits>`
+/// (in-toto attestation, `spec/predicates/cyclonedx.md`).
+pub fn is_cyclonedx(predicate_type: &str) -> bool {
+    match predicate_type.strip_prefix(CYCLONEDX_BOM) {
+        Some("") => true,
+        Some(version) => version.strip_prefix("/v1.").is_some_and(|minor| {
+            !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit())
+        }),
+        None => false,
+    }
+}
+
+/// True for `https://spdx.dev/Document`, alone or with a version such as `/v2.3`.
+pub fn is_spdx(predicate_type: &str) -> bool {
+    match predicate_type.strip_prefix(SPDX_DOCUMENT) {
+        Some(version) => version.is_empty() || version.starts_with('/'),
+        None => false,
+    }
+}
+
 /// The URI that `text` means: a short name, or itself when it is a URI with an
 /// authority.
 pub fn uri(text: &str) -> Option<&str> {

@@ -1,0 +1,74 @@
+//! Many artifacts, counted.
+
+use super::{Audit, Exposure};
+
+/// How an audit ended, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// The policy said no.
+    Refused,
+    /// It could not be audited.
+    Broken,
+    /// There was no policy to judge by.
+    NotJudged,
+    /// The policy said yes.
+    Passed,
+}
+
+/// What several audits found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The policy's name and where it was; `None` when there was none.
+    pub policy: Option<String>,
+    /// How many artifacts the policy admits.
+    pub passed: usize,
+    /// How many it refuses.
+    pub refused: usize,
+    /// How many were looked at without a policy.
+    pub not_judged: usize,
+    /// What could not be audited.
+    pub broken: Vec<Broken>,
+    /// How many artifacts have a known vulnerability that no document waives; `None`
+    /// when nobody looked.
+    pub vulnerable: Option<usize>,
+}
+
+/// Something that could not be audited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// What it was given as.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Audit {
+    /// How it ended.
+    pub fn status(&self) -> Status {
+        match &self.judgement {
+            None => Status::NotJudged,
+            Some(judgement) if judgement.passed => Status::Passed,
+            Some(_) => Status::Refused,
+        }
+    }
+}
+
+impl Summary {
+    /// Counts one more.
+    pub fn add(&mut self, audit: &Audit) {
+        match audit.status() {
+            Status::Passed => self.passed += 1,
+            Status::NotJudged => self.not_judged += 1,
+            Status::Refused | Status::Broken => self.refused += 1,
+        }
+        if let Exposure::Checked { .. } = audit.exposure {
+            let vulnerable = self.vulnerable.get_or_insert_default();
+            *vulnerable += usize::from(audit.exposure.open().next().is_some());
+        }
+    }
+
+    /// How many were looked at or tried.
+    pub fn artifacts(&self) -> usize {
+        self.passed + self.refused + self.not_judged + self.broken.len()
+    }
+}
