@@ -11,6 +11,8 @@ use crate::verify::{Signature, Signer, Verified};
 /// What is known of an artifact before it is looked at as a whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
+    /// See [`Subject::name`].
+    pub name: &'a str,
     /// The artifact.
     pub artifact: &'a Artifact,
     /// See [`Subject::media_type`].
@@ -60,7 +62,7 @@ impl Audit {
         let missing = found.missing(provenance.map(|(_, each)| each), contents.as_ref());
         Self {
             subject: Subject {
-                name: found.artifact.name().to_owned(),
+                name: found.name.to_owned(),
                 digest: found.artifact.digest().clone(),
                 size: (!found.artifact.is_elsewhere()).then(|| found.artifact.size()),
                 media_type: found.media_type.map(str::to_owned),
@@ -297,6 +299,7 @@ mod tests {
         let artifact = artifact();
         let verdict = policy.map(|it| it.judge(&artifact, statements, SystemTime::UNIX_EPOCH));
         Audit::of(&Found {
+            name: "wash",
             artifact: &artifact,
             media_type: None,
             platform: None,

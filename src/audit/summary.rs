@@ -51,19 +51,27 @@ impl Audit {
             Some(_) => Status::Refused,
         }
     }
+
+    /// Whether something in it has a known vulnerability that no document waives;
+    /// `None` when nobody looked.
+    pub fn is_vulnerable(&self) -> Option<bool> {
+        match self.exposure {
+            Exposure::NotChecked => None,
+            Exposure::Checked { .. } => Some(self.exposure.open().next().is_some()),
+        }
+    }
 }
 
 impl Summary {
-    /// Counts one more.
-    pub fn add(&mut self, audit: &Audit) {
-        match audit.status() {
+    /// Counts one more that could be audited; see [`Audit::is_vulnerable`].
+    pub fn add(&mut self, status: Status, vulnerable: Option<bool>) {
+        match status {
             Status::Passed => self.passed += 1,
             Status::NotJudged => self.not_judged += 1,
             Status::Refused | Status::Broken => self.refused += 1,
         }
-        if let Exposure::Checked { .. } = audit.exposure {
-            let vulnerable = self.vulnerable.get_or_insert_default();
-            *vulnerable += usize::from(audit.exposure.open().next().is_some());
+        if let Some(vulnerable) = vulnerable {
+            *self.vulnerable.get_or_insert_default() += usize::from(vulnerable);
         }
     }
 

@@ -87,7 +87,7 @@ pub(super) fn markdown(diff: &Diff) -> String {
 }
 
 /// Text from outside must not become markup.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         match c {

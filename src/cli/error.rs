@@ -28,7 +28,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// Why a command did not do what was asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     /// 1 or 2.
     pub(super) exit: Exit,

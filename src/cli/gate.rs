@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use crate::artifact::Artifact;
@@ -51,14 +52,39 @@ pub(super) struct GateArgs {
     pub(super) trusted_root: Option<PathBuf>,
 }
 
+/// How the names of files with evidence end.
+pub(super) const EVIDENCE: [&str; 3] =
+    [".sigstore.json", ".sigstore.jsonl", ".publish.attestation"];
+
 /// What is built into this binary and a command judges by without a file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fallback {
     /// Nothing: a policy or a key must be given, or a `prov.toml` be there.
     None,
     /// `policies/dev.toml`, whatever a repository says: what is judged is part
     /// of prov, not of the repository.
     Dev,
+    /// Nothing, and then nothing is judged.
+    NotJudged,
+}
+
+/// What judges: the policy, and the roots that it needs, read when they are.
+pub(super) struct Gate {
+    found: Option<Found>,
+    root: Option<PathBuf>,
+    bare: OnceLock<Result<Trust, Failure>>,
+    whole: OnceLock<Result<Trust, Failure>>,
+}
+
+/// Evidence, told apart.
+#[derive(Default)]
+pub(super) struct Genuine {
+    /// Statements that are genuine.
+    pub(super) statements: Vec<Verified<Statement>>,
+    /// Signatures over the artifact's own bytes that are genuine.
+    pub(super) signatures: Vec<Verified<Signature>>,
+    /// Evidence that proved nothing, and why.
+    pub(super) rejected: Vec<(String, VerifyError)>,
 }
 
 /// A verdict and what was said on the way to it.
@@ -76,52 +102,51 @@ pub(super) struct Judgement {
 }
 
 impl GateArgs {
-    /// Collects the evidence about `artifact`, verifies it and lets the policy judge.
+    /// Verifies the evidence about `artifact` and lets the policy judge.
     pub(super) fn judge(
         &self,
         artifact: &Artifact,
         evidence: &[Evidence],
         fallback: Fallback,
     ) -> Result<Judgement, Failure> {
-        let Found {
-            mut policy,
-            described,
-            base,
-        } = self.policy(fallback)?;
-        policy.resolve_keys(|source| resolve_key(source, &base))?;
-        let trust = self.trust(&policy, evidence)?;
-        let (mut verified, mut signatures) = (Vec::new(), Vec::new());
-        let mut rejected = Vec::new();
-        for each in evidence {
-            let result = match each.bundle.content() {
-                Content::Envelope => verify::statement(artifact, each, &trust)
-                    .map(|statement| verified.push(statement)),
-                Content::Message => verify::signature(artifact, each, &trust)
-                    .map(|signature| signatures.push(signature)),
-            };
-            if let Err(error) = result {
-                rejected.push((each.origin.clone(), error));
-            }
+        let gate = self.gate(fallback)?;
+        let genuine = gate.examine(artifact, evidence)?;
+        let policy = gate.policy().map(str::to_owned);
+        match (gate.verdict(artifact, &genuine), policy) {
+            (Some(verdict), Some(policy)) => Ok(Judgement {
+                verdict,
+                policy,
+                verified: genuine.statements,
+                signatures: genuine.signatures,
+                rejected: genuine.rejected,
+            }),
+            _ => Err(no_policy()),
         }
-        Ok(Judgement {
-            verdict: policy.judge_all(artifact, &verified, &signatures, SystemTime::now()),
-            policy: described,
-            verified,
-            signatures,
-            rejected,
+    }
+
+    /// All that is needed to judge, read once for any number of artifacts.
+    pub(super) fn gate(&self, fallback: Fallback) -> Result<Gate, Failure> {
+        let mut found = self.policy(fallback)?;
+        if let Some(found) = &mut found {
+            let base = found.base.clone();
+            found
+                .policy
+                .resolve_keys(|source| resolve_key(source, &base))?;
+        }
+        Ok(Gate {
+            found,
+            root: self.trusted_root.clone(),
+            bare: OnceLock::new(),
+            whole: OnceLock::new(),
         })
     }
 
     /// The evidence that was named, or that lies beside `file`.
     pub(super) fn evidence(&self, file: &Path) -> Result<Vec<Evidence>, Failure> {
-        let mut paths = self.bundles.clone();
-        if paths.is_empty() {
-            paths = [".sigstore.json", ".sigstore.jsonl", ".publish.attestation"]
-                .map(|suffix| files::beside(file, suffix))
-                .into_iter()
-                .filter(|path| !files::is_missing(path))
-                .collect();
-        }
+        let paths = match self.bundles.is_empty() {
+            true => beside(file),
+            false => self.bundles.clone(),
+        };
         if paths.is_empty() {
             return Err(Failure::no(format!("no evidence about `{}`", file.display()))
                 .with("seen", "no bundle beside it")
@@ -144,7 +169,7 @@ impl GateArgs {
         read_evidence(&self.bundles)
     }
 
-    fn policy(&self, fallback: Fallback) -> Result<Found, Failure> {
+    fn policy(&self, fallback: Fallback) -> Result<Option<Found>, Failure> {
         let key = self.key.as_deref().map(read_public_key).transpose()?;
         let transparency = match self.insecure_ignore_tlog {
             true => Transparency::NotRequired,
@@ -153,46 +178,108 @@ impl GateArgs {
         let found = match (&self.policy, fallback) {
             (Some(path), _) => Some(policy_file::read(path)?),
             (None, Fallback::Dev) => Some(policy_file::dev()?),
-            (None, Fallback::None) => policy_file::of_repository()?,
+            (None, Fallback::None | Fallback::NotJudged) => policy_file::of_repository()?,
         };
         match (found, key) {
-            (Some(found), Some(key)) => Ok(Found {
+            (Some(found), Some(key)) => Ok(Some(Found {
                 policy: found.policy.with_key(key, transparency),
                 ..found
-            }),
-            (Some(found), None) => Ok(found),
-            (None, Some(key)) => Ok(Found {
+            })),
+            (Some(found), None) => Ok(Some(found)),
+            (None, Some(key)) => Ok(Some(Found {
                 described: format!("signed by {}", key.id()),
                 policy: Policy::for_key(key, transparency),
                 base: PathBuf::new(),
-            }),
-            (None, None) => Err(Failure::cant_say("no policy to judge by")
-                .with("seen", "neither `--policy` nor `--key`, and no `prov.toml` at the root of a repository")
-                .hint("`--policy FILE` names a policy, `--key FILE` trusts one key")),
+            })),
+            (None, None) if fallback == Fallback::NotJudged => Ok(None),
+            (None, None) => Err(no_policy()),
         }
+    }
+}
+
+impl Gate {
+    /// How to name the policy to the user; `None` when there is none.
+    pub(super) fn policy(&self) -> Option<&str> {
+        self.found.as_ref().map(|found| found.described.as_str())
+    }
+
+    /// Which of the evidence is genuine.
+    pub(super) fn examine(
+        &self,
+        artifact: &Artifact,
+        evidence: &[Evidence],
+    ) -> Result<Genuine, Failure> {
+        let trust = self.trust(evidence)?;
+        let mut genuine = Genuine::default();
+        for each in evidence {
+            let result = match each.bundle.content() {
+                Content::Envelope => verify::statement(artifact, each, trust)
+                    .map(|statement| genuine.statements.push(statement)),
+                Content::Message => verify::signature(artifact, each, trust)
+                    .map(|signature| genuine.signatures.push(signature)),
+            };
+            if let Err(error) = result {
+                genuine.rejected.push((each.origin.clone(), error));
+            }
+        }
+        Ok(genuine)
+    }
+
+    /// The policy's answer; `None` when there is no policy.
+    pub(super) fn verdict(&self, artifact: &Artifact, genuine: &Genuine) -> Option<Verdict> {
+        let (statements, signatures) = (&genuine.statements, &genuine.signatures);
+        let policy = &self.found.as_ref()?.policy;
+        Some(policy.judge_all(artifact, statements, signatures, SystemTime::now()))
     }
 
     /// The roots that this evidence needs. A trusted root is only read for
     /// certificates and log entries: parsing one costs more than all the rest.
-    fn trust(&self, policy: &Policy, evidence: &[Evidence]) -> Result<Trust, Failure> {
-        let trust = Trust::keys(policy.trusted_keys())
-            .with_certificates(policy.certificates())
+    fn trust(&self, evidence: &[Evidence]) -> Result<&Trust, Failure> {
+        let is_bare = evidence.iter().all(|each| each.bundle.is_bare());
+        let (place, root) = match (is_bare, &self.root) {
+            (true, None) => (&self.bare, None),
+            (_, root) => (&self.whole, Some(root.as_deref())),
+        };
+        place
+            .get_or_init(|| self.read_trust(root))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Trust in the policy's keys, and in a root: a file's, or the one built in.
+    fn read_trust(&self, root: Option<Option<&Path>>) -> Result<Trust, Failure> {
+        let policy = self.found.as_ref().map(|found| &found.policy);
+        let trust = Trust::keys(policy.map(Policy::trusted_keys).unwrap_or_default())
+            .with_certificates(policy.map(Policy::certificates).unwrap_or_default())
             .with_time(SystemTime::now());
         let broken = |what: &str, error: verify::TrustError| {
             Failure::cant_say(format!("cannot use {what}")).with("reason", reasons(&error))
         };
-        match &self.trusted_root {
-            Some(path) => {
+        match root {
+            None => Ok(trust),
+            Some(Some(path)) => {
                 let json = files::read_text(path, MAX_ROOT, "trusted root")?;
                 let what = format!("the trusted root `{}`", path.display());
                 trust.with_root(&json).map_err(|error| broken(&what, error))
             }
-            None if evidence.iter().all(|each| each.bundle.is_bare()) => Ok(trust),
-            None => trust
+            Some(None) => trust
                 .with_public_good()
                 .map_err(|error| broken("the built-in trusted root", error)),
         }
     }
+}
+
+fn no_policy() -> Failure {
+    let seen = "neither `--policy` nor `--key`, and no `prov.toml` at the root of a repository";
+    Failure::cant_say("no policy to judge by")
+        .with("seen", seen)
+        .hint("`--policy FILE` names a policy, `--key FILE` trusts one key")
+}
+
+/// The evidence that lies beside `file`.
+pub(super) fn beside(file: &Path) -> Vec<PathBuf> {
+    let beside = EVIDENCE.iter().map(|suffix| files::beside(file, suffix));
+    beside.filter(|path| !files::is_missing(path)).collect()
 }
 
 impl Judgement {
@@ -264,7 +351,7 @@ impl Judgement {
 }
 
 /// All bundles of all files.
-fn read_evidence(paths: &[PathBuf]) -> Result<Vec<Evidence>, Failure> {
+pub(super) fn read_evidence(paths: &[PathBuf]) -> Result<Vec<Evidence>, Failure> {
     let mut evidence = Vec::new();
     for path in paths {
         let bytes = files::read(path, bundle::MAX_FILE as u64, "bundle")?;

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 mod attach;
 mod attest;
+mod audit;
 mod conformance;
 mod copy;
 #[cfg(feature = "launch")]
@@ -82,6 +83,7 @@ enum Command {
     Verify(verify::Args),
     Attest(attest::Args),
     Sbom(sbom::Args),
+    Audit(audit::Args),
     Diff(diff::Args),
     Push(push::Args),
     Attach(attach::Args),
@@ -127,6 +129,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Attest(args) => attest::run(args, cli.verbose > 0),
         Command::Sbom(args) => sbom::run(args, cli.verbose > 0),
+        Command::Audit(args) => audit::run(args),
         Command::Diff(args) => diff::run(args, cli.verbose > 0),
         Command::Push(args) => push::run(args),
         Command::Attach(args) => attach::run(args),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::artifact::Artifact;
 use crate::bundle::Evidence;
@@ -77,14 +78,18 @@ pub(super) fn failure(error: &OciError, reference: &Reference) -> Failure {
 /// What is at a reference, resolved once: all that follows goes by digest, so that a
 /// tag that moves meanwhile changes nothing.
 pub(super) struct Stored {
-    pub(super) store: Box<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) reference: Reference,
     pub(super) manifest: Manifest,
 }
 
 impl Stored {
     pub(super) fn find(reference: &Reference) -> Result<Self, Failure> {
-        let store = open(reference)?;
+        Self::find_in(Arc::from(open(reference)?), reference)
+    }
+
+    /// The same in a store that is open.
+    pub(super) fn find_in(store: Arc<dyn Store>, reference: &Reference) -> Result<Self, Failure> {
         let manifest = wait(reference, store.manifest(&reference.name))?;
         Ok(Self {
             store,

@@ -121,7 +121,7 @@ fn rejected_lines(origin: &str, error: &VerifyError) -> Vec<String> {
     lines
 }
 
-fn finding_lines(finding: &Finding) -> Vec<String> {
+pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
     let (style, mark) = match finding.outcome {
         Outcome::Passed => (ui::GOOD, "✓"),
         Outcome::Failed => (ui::ERROR, "✗"),
@@ -190,7 +190,7 @@ struct ReportArtifact<'a> {
 }
 
 #[derive(Serialize)]
-struct ReportFinding<'a> {
+pub(super) struct ReportFinding<'a> {
     rule: &'static str,
     outcome: &'static str,
     seen: &'a str,
@@ -236,7 +236,7 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
     ui::json(&report)
 }
 
-fn report_finding(finding: &Finding) -> ReportFinding<'_> {
+pub(super) fn report_finding(finding: &Finding) -> ReportFinding<'_> {
     ReportFinding {
         rule: finding.rule.name(),
         outcome: match finding.outcome {
@@ -247,14 +247,19 @@ fn report_finding(finding: &Finding) -> ReportFinding<'_> {
         },
         seen: &finding.seen,
         wanted: &finding.wanted,
-        backing: finding.backing.map(|backing| match backing {
-            Backing::Certificate => "certificate",
-            Backing::Key => "key",
-            Backing::Stated => "stated",
-        }),
+        backing: finding.backing.map(backing_name),
         why: finding.why.as_deref(),
         component: finding.component.as_deref(),
         policy_line: finding.line,
         fix: finding.fix.as_deref(),
+    }
+}
+
+/// What vouches for a fact, for programs.
+pub(super) fn backing_name(backing: Backing) -> &'static str {
+    match backing {
+        Backing::Certificate => "certificate",
+        Backing::Key => "key",
+        Backing::Stated => "stated",
     }
 }

@@ -24,13 +24,13 @@ use super::{
 };
 
 /// Annotation of an entry of `index.json`: its tag.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// How the names of files that are being written start.
 const TEMPORARY: &str = ".tmp";
 /// What is written into `oci-layout`.
 const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 /// The most entries of `index.json` whose manifests are read to find referrers.
-const MAX_ENTRIES: usize = 4096;
+pub(super) const MAX_ENTRIES: usize = 4096;
 
 /// An image layout; made when something is put into it.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ impl Layout {
         }
     }
 
-    fn refuse(&self, why: impl Into<String>) -> OciError {
+    pub(super) fn refuse(&self, why: impl Into<String>) -> OciError {
         OciError::Layout {
             path: self.folder.clone(),
             why: why.into(),
@@ -127,7 +127,7 @@ impl Layout {
         })
     }
 
-    fn entries(&self) -> Result<Vec<Descriptor>, OciError> {
+    pub(super) fn entries(&self) -> Result<Vec<Descriptor>, OciError> {
         entries_of(&self.index()?)
     }
 
@@ -151,7 +151,11 @@ impl Layout {
         )
     }
 
-    fn read_manifest(&self, digest: &Digest, stated: Option<&str>) -> Result<Manifest, OciError> {
+    pub(super) fn read_manifest(
+        &self,
+        digest: &Digest,
+        stated: Option<&str>,
+    ) -> Result<Manifest, OciError> {
         let bytes = read(&self.blob_path(digest), MAX_MANIFEST as u64)?.ok_or_else(|| {
             OciError::NotFound {
                 what: digest.to_string(),

@@ -22,6 +22,7 @@ mod package;
 mod pointer;
 mod reference;
 mod registry;
+mod snapshot;
 mod tls;
 mod transport;
 mod wasm;
@@ -45,6 +46,7 @@ pub use memory::Memory;
 pub use package::{FILE_TYPE, PackError, Packed, pack, push};
 pub use reference::{Name, Place, Reference, Repository};
 pub use registry::Registry;
+pub use snapshot::{Snapshot, Tagged};
 pub use transport::Patience;
 
 /// The most referrers of one subject that are read.

@@ -1,0 +1,209 @@
+//! From a target to what is known about it.
+
+use std::io::{Read as _, Seek as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::artifact::Artifact;
+use crate::audit::{Audit, Broken, Found, Rejected};
+use crate::bundle::Evidence;
+use crate::cli::error::{Failure, reasons};
+use crate::cli::gate::{self, Gate, GateArgs, Genuine};
+use crate::cli::{files, store};
+use crate::oci::{Manifest, Name};
+
+use super::Outcome;
+use super::target::{Stored, Target};
+
+/// Annotation by which BuildKit marks its own, unsigned statements in an index.
+const BUILDKIT: &str = "vnd.docker.reference.type";
+/// How deep indexes stand in indexes.
+const MAX_DEPTH: usize = 4;
+
+/// All that a target stands for: an index stands for its platforms.
+pub(super) fn all(target: &Target, args: &GateArgs, gate: &Gate) -> Vec<Outcome> {
+    let (name, found) = match target {
+        Target::File(path) => (
+            path.display().to_string(),
+            file(path, args, gate).map(|it| vec![it]),
+        ),
+        Target::Stored(stored) => (stored.name.clone(), self::stored(stored, args, gate)),
+    };
+    match found {
+        Ok(audits) => audits.into_iter().map(Ok).collect(),
+        Err(failure) => vec![Err(broken(name, &failure))],
+    }
+}
+
+fn broken(name: String, failure: &Failure) -> Broken {
+    let details = failure
+        .details
+        .iter()
+        .map(|(label, text)| format!("{label} {text}"));
+    let why = std::iter::once(failure.message.clone()).chain(details);
+    Broken {
+        name,
+        why: why.collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn file(path: &Path, args: &GateArgs, gate: &Gate) -> Result<Audit, Failure> {
+    let mut file = files::open(path, "artifact")?;
+    let paths = match args.bundles.is_empty() {
+        true => gate::beside(path),
+        false => args.bundles.clone(),
+    };
+    let evidence = gate::read_evidence(&paths)?;
+    let unreadable = |error| {
+        Failure::cant_say(format!("cannot read the artifact `{}`", path.display()))
+            .with("reason", error)
+    };
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(8)
+        .read_to_end(&mut head)
+        .map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
+    let name = path.display().to_string();
+    let artifact = Artifact::from_reader(&*name, file, sha512)
+        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    audit(&name, &artifact, &evidence, (media_type(&head), None), gate)
+}
+
+/// What the first bytes say.
+fn media_type(head: &[u8]) -> Option<&'static str> {
+    let types: [(&[u8], &str); 8] = [
+        (b"\0asm", "application/wasm"),
+        (b"\x7fELF", "application/x-elf"),
+        (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+        (b"\xca\xfe\xba\xbe", "application/x-mach-binary"),
+        (b"MZ", "application/vnd.microsoft.portable-executable"),
+        (b"\x1f\x8b", "application/gzip"),
+        (b"\x28\xb5\x2f\xfd", "application/zstd"),
+        (b"PK\x03\x04", "application/zip"),
+    ];
+    types
+        .iter()
+        .find(|(magic, _)| head.starts_with(magic))
+        .map(|(_, name)| *name)
+}
+
+fn stored(target: &Stored, args: &GateArgs, gate: &Gate) -> Result<Vec<Audit>, Failure> {
+    let store = match &target.store {
+        Some(store) => store.clone(),
+        None => Arc::from(store::open(&target.reference)?),
+    };
+    let found = store::Stored::find_in(store, &target.reference)?;
+    let mut audits = Vec::new();
+    entry(&found, &target.name, None, 0, (args, gate), &mut audits)?;
+    Ok(audits)
+}
+
+/// One manifest, or all that an index lists. The index pins its platforms by digest,
+/// so evidence about it is enough for them; one that has none of its own is looked at
+/// by itself only where nothing is said of the index.
+fn entry(
+    found: &store::Stored,
+    name: &str,
+    platform: Option<&str>,
+    depth: usize,
+    (args, gate): (&GateArgs, &Gate),
+    audits: &mut Vec<Audit>,
+) -> Result<(), Failure> {
+    let evidence = match args.bundles.is_empty() {
+        true => found.bundles()?.evidence,
+        false => gate::read_evidence(&args.bundles)?,
+    };
+    let platforms = platforms(&found.manifest);
+    if platforms.is_empty() || !evidence.is_empty() {
+        let artifact = found.artifact(&evidence)?;
+        let media_type = media_type_of(&found.manifest);
+        audits.push(audit(
+            name,
+            &artifact,
+            &evidence,
+            (Some(media_type), platform),
+            gate,
+        )?);
+    }
+    if depth >= MAX_DEPTH {
+        return Ok(());
+    }
+    for (child, platform) in platforms {
+        let reference = found.reference.with_name(child);
+        let below = store::Stored::find_in(found.store.clone(), &reference)?;
+        if !evidence.is_empty() && below.bundles()?.evidence.is_empty() {
+            continue;
+        }
+        let name = format!("{name} {}", platform.as_deref().unwrap_or("?"));
+        entry(
+            &below,
+            &name,
+            platform.as_deref(),
+            depth + 1,
+            (args, gate),
+            audits,
+        )?;
+    }
+    Ok(())
+}
+
+/// What an index lists, without what BuildKit put there.
+fn platforms(manifest: &Manifest) -> Vec<(Name, Option<String>)> {
+    let entries = manifest.manifests().iter();
+    let real = entries.filter(|entry| !entry.annotations.contains_key(BUILDKIT));
+    real.map(|entry| {
+        let platform = entry.platform.as_ref().map(ToString::to_string);
+        (Name::Digest(entry.digest.clone()), platform)
+    })
+    .collect()
+}
+
+/// What it says that it is: of one layer, that layer's type.
+fn media_type_of(manifest: &Manifest) -> &str {
+    match manifest.layers() {
+        [only] => &only.media_type,
+        _ => manifest.kind_of_artifact().unwrap_or(manifest.media_type()),
+    }
+}
+
+fn audit(
+    name: &str,
+    artifact: &Artifact,
+    evidence: &[Evidence],
+    (media_type, platform): (Option<&str>, Option<&str>),
+    gate: &Gate,
+) -> Result<Audit, Failure> {
+    let genuine = gate.examine(artifact, evidence)?;
+    let rejected = rejected(&genuine, evidence);
+    let verdict = gate.verdict(artifact, &genuine);
+    let policy = gate.policy().unwrap_or_default();
+    Ok(Audit::of(&Found {
+        name,
+        artifact,
+        media_type,
+        platform,
+        verdict: verdict.as_ref().map(|verdict| (policy, verdict)),
+        statements: &genuine.statements,
+        signatures: &genuine.signatures,
+        rejected: &rejected,
+    }))
+}
+
+fn rejected(genuine: &Genuine, evidence: &[Evidence]) -> Vec<Rejected> {
+    let claimed = |origin: &str| {
+        let mut named = evidence.iter().filter(|each| each.origin == origin);
+        // One file may hold several, and then it is not known which of them it was.
+        match (named.next(), named.next()) {
+            (Some(only), None) => only.bundle.unverified_statement().ok(),
+            _ => None,
+        }
+    };
+    let rejected = genuine.rejected.iter().map(|(origin, error)| Rejected {
+        origin: origin.clone(),
+        predicate_type: claimed(origin).map(|statement| statement.predicate_type),
+        why: gate::explain(error),
+    });
+    rejected.collect()
+}
