@@ -507,6 +507,173 @@ fn a_key_an_attestation_a_verdict() {
     );
 }
 
+/// Of many the worst comes first, in every form; what can't be audited is no pass.
+#[test]
+fn an_audit_of_many() {
+    let folder = folder();
+    let list = "hello.wasm\nlonely.wasm # no evidence\n";
+    fs::write(folder.join("many.txt"), list.replace(" # no evidence", "")).unwrap();
+    let audit = |more: &[&str]| run(folder, &[&["audit", "--list", "many.txt"], more].concat());
+    let judged = audit(&["--policy", "mine.toml"]);
+    assert_eq!(judged.status.code(), Some(1));
+    let lines = said(&judged);
+    let place = |name: &str| lines.find(name).unwrap();
+    assert!(place("lonely.wasm") < place("hello.wasm"), "{lines}");
+    assert!(lines.contains("1 refused, 1 passed"), "{lines}");
+    assert!(lines.contains("vulnerabilities not checked"), "{lines}");
+    let unjudged = audit(&[]);
+    assert_eq!(unjudged.status.code(), Some(0));
+    assert!(said(&unjudged).contains("nothing was judged"));
+    let broken = audit(&["missing.wasm", "--policy", "mine.toml", "hello.wasm"]);
+    assert!(said(&broken).contains("not audited"), "{}", said(&broken));
+    let only_broken = run(folder, &["audit", "missing.wasm", "--policy", "mine.toml"]);
+    assert_eq!(only_broken.status.code(), Some(2));
+    let output = audit(&[
+        "--policy",
+        "mine.toml",
+        "--format",
+        "json",
+        "--output",
+        "many.json",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("many.json")).unwrap()).unwrap();
+    assert_eq!(report["schema"], "prov.audit/v1");
+    assert_eq!(report["artifacts"].as_array().unwrap().len(), 2);
+    assert_eq!(report["summary"]["refused"], 1);
+    let sarif = audit(&["--policy", "mine.toml", "--format", "sarif"]);
+    let sarif: serde_json::Value = serde_json::from_slice(&sarif.stdout).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert!(results.iter().any(|result| result["level"] == "error"));
+    let two = run(
+        folder,
+        &[
+            "audit",
+            "hello.wasm",
+            "three.wasm",
+            "--bundle",
+            "truncated.json",
+        ],
+    );
+    assert_eq!(two.status.code(), Some(2), "{}", said(&two));
+}
+
+/// Names that would steer a terminal, a browser or a Markdown renderer.
+#[test]
+fn an_audit_of_hostile_names() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    for name in ["mine.key", "mine.pub"] {
+        fs::copy(self::folder().join(name), folder.join(name)).unwrap();
+        private(&folder.join(name));
+    }
+    fs::write(folder.join("app"), "x").unwrap();
+    let hostile = "\u{1b}[31m</td><script>alert(1)</script>|`[a](javascript:b)\u{202e}\nx";
+    let sbom = serde_json::json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6",
+        "metadata": {"component": {"type": "application", "name": "app"}},
+        "components": [{"type": "library", "name": hostile, "version": hostile,
+                        "licenses": [{"license": {"name": hostile}}]},
+                       {"type": "file", "name": hostile,
+                        "hashes": [{"alg": "SHA-256", "content": "00".repeat(32)}]}],
+    });
+    fs::write(folder.join("sbom.json"), sbom.to_string()).unwrap();
+    let attest = ["attest", "app", "--key", "mine.key", "--sbom", "sbom.json"];
+    let output = run(folder, &attest);
+    assert!(output.status.success(), "{}", said(&output));
+    for format in ["text", "markdown", "json", "sarif"] {
+        let trust = [
+            "--key",
+            "mine.pub",
+            "--insecure-ignore-tlog",
+            "--format",
+            format,
+        ];
+        let output = run(folder, &[&["audit", "app"], &trust[..]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains('\u{1b}'), "{format}: {text}");
+        match format {
+            "markdown" => {
+                assert!(!text.contains("<script>"), "{text}");
+                assert!(!text.contains("[a]("), "{text}");
+                assert!(!text.contains('\u{202e}'), "{text}");
+            }
+            "text" => {
+                assert!(text.contains("alert(1)"), "shown, but not obeyed: {text}");
+                assert!(!text.contains('\u{202e}'), "{text}");
+                assert!(!text.lines().any(|line| line.starts_with('x')), "{text}");
+            }
+            _ => assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok()),
+        }
+    }
+}
+
+/// Two releases are compared by what is genuine, and what became worse comes first.
+#[test]
+fn a_difference_between_releases() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    for name in ["mine.key", "mine.pub"] {
+        fs::copy(self::folder().join(name), folder.join(name)).unwrap();
+        private(&folder.join(name));
+    }
+    let sbom = |version: &str| {
+        let purl = format!("pkg:cargo/a@{version}");
+        serde_json::json!({
+            "bomFormat": "CycloneDX", "specVersion": "1.6",
+            "metadata": {"component": {"type": "application", "name": "app"}},
+            "components": [{"type": "library", "name": "a", "version": version, "purl": purl}],
+        })
+    };
+    for (release, version) in [("one", "1.2.0"), ("two", "1.1.0")] {
+        fs::create_dir(folder.join(release)).unwrap();
+        fs::write(folder.join(release).join("app"), release).unwrap();
+        fs::write(folder.join("sbom.json"), sbom(version).to_string()).unwrap();
+        let artifact = format!("{release}/app");
+        let attest = [
+            "attest",
+            &artifact,
+            "--key",
+            "mine.key",
+            "--sbom",
+            "sbom.json",
+        ];
+        let place = format!("oci:releases:{release}");
+        let output = run(folder, &[&attest[..], &["--push", &place]].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let trust = ["--key", "mine.pub", "--insecure-ignore-tlog"];
+    let diff = |from: &str, to: &str| run(folder, &[&["diff", from, to], &trust[..]].concat());
+    for (from, to) in [
+        ("one/app", "two/app"),
+        ("oci:releases:one", "oci:releases:two"),
+        ("one/app", "oci:releases:two"),
+    ] {
+        let output = diff(from, to);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(
+            said(&output).contains("a  1.2.0 → 1.1.0"),
+            "{}",
+            said(&output)
+        );
+    }
+    let same = diff("oci:releases:one", "oci:releases:one");
+    assert_eq!(same.status.code(), Some(0), "{}", said(&same));
+    // By another key nothing of it is genuine, and nothing is taken for an SBOM.
+    let other = ["diff", "oci:releases:one", "oci:releases:two"];
+    let output = run(folder, &other);
+    assert!(!said(&output).contains("1.2.0"), "{}", said(&output));
+    assert!(
+        said(&output).contains("no SBOM that counts"),
+        "{}",
+        said(&output)
+    );
+    let several = diff("oci:releases", "one/app");
+    assert_eq!(several.status.code(), Some(2), "{}", said(&several));
+}
+
 /// The examples of each `--help` are what a newcomer types first.
 #[test]
 fn examples_of_every_help_are_understood() {
@@ -516,6 +683,7 @@ fn examples_of_every_help_are_understood() {
         &["verify"],
         &["attest"],
         &["sbom"],
+        &["audit"],
         &["diff"],
         &["key", "generate"],
         &["key", "public"],
@@ -569,6 +737,11 @@ fn check_example(line: &str) {
         fs::copy(from, scratch.path().join(name)).unwrap();
     }
     fs::write(scratch.path().join("vex.json"), "{}").unwrap();
+    fs::write(
+        scratch.path().join("release.txt"),
+        "# a release\napp.wasm\n",
+    )
+    .unwrap();
     fs::write(scratch.path().join("password.txt"), "correct-horse").unwrap();
     if line.starts_with("key generate") {
         fs::remove_file(scratch.path().join("prov.key")).unwrap();
@@ -637,6 +810,10 @@ fn check_example(line: &str) {
                 let output = run(scratch.path(), arguments);
                 assert!(output.status.success(), "{}", said(&output));
             }
+        }
+        if line.starts_with("diff") {
+            let output = run(scratch.path(), &["push", "wash-linux-amd64", "oci:app:v2"]);
+            assert!(output.status.success(), "{}", said(&output));
         }
         has("provenance.json", "hello.wasm.sigstore.jsonl");
         has("sbom.json", "hello.wasm.sigstore.jsonl");

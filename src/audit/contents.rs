@@ -131,15 +131,25 @@ fn unversioned(purl: &Purl) -> String {
 }
 
 impl Package {
-    /// Its licences as one expression, all of which apply; `None` when unknown.
+    /// Its licences as one expression, all of which apply; `None` when unknown. A plain
+    /// choice is written in one order, for `MIT OR Apache-2.0` is the other one's twin.
     pub fn licence(&self) -> Option<String> {
+        let ordered =
+            |licence: &String| match licence.contains(['(', ')']) || licence.contains(" AND ") {
+                false => {
+                    let mut choices: Vec<&str> = licence.split(" OR ").collect();
+                    choices.sort_unstable();
+                    choices.join(" OR ")
+                }
+                true => licence.clone(),
+            };
         let part = |licence: &String| match licence.contains(" OR ") {
             true => format!("({licence})"),
             false => licence.clone(),
         };
         match self.licences.as_slice() {
             [] => None,
-            [one] => Some(one.clone()),
+            [one] => Some(ordered(one)),
             several => Some(several.iter().map(part).collect::<Vec<_>>().join(" AND ")),
         }
     }

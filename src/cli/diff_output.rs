@@ -5,18 +5,56 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use serde::Serialize;
 
+use crate::audit::ReleaseDiff;
 use crate::sbom::component::Scope;
 use crate::sbom::diff::{Change, Diff, Direction, Package};
 
+use super::diff_release::{self, ReleaseJson};
 use super::error::Failure;
 use super::ui;
 
-/// For people: the worst first, each group aligned.
-pub(super) fn text(diff: &Diff, (from, to): &(String, String)) -> String {
-    if diff.is_empty() {
-        let (from, to) = (ui::clean(from), ui::clean(to));
-        return format!("no difference between {from} and {to}\n");
+/// What was compared.
+pub(super) struct Compared {
+    /// `None` when a side has no bill of materials.
+    pub(super) packages: Option<Diff>,
+    /// `None` unless both sides are artifacts with evidence.
+    pub(super) release: Option<ReleaseDiff>,
+}
+
+impl Compared {
+    /// True when nothing is different.
+    pub(super) fn is_empty(&self) -> bool {
+        self.packages.as_ref().is_none_or(Diff::is_empty)
+            && self.release.as_ref().is_none_or(ReleaseDiff::is_empty)
     }
+
+    /// For people.
+    pub(super) fn text(&self, (from, to): &(String, String)) -> String {
+        if self.is_empty() {
+            let (from, to) = (ui::clean(from), ui::clean(to));
+            return format!("no difference between {from} and {to}\n");
+        }
+        let release = self.release.as_ref().map(diff_release::text);
+        let packages = self.packages.as_ref().map(packages_text);
+        release.into_iter().chain(packages).collect()
+    }
+
+    /// For release notes.
+    pub(super) fn markdown(&self) -> String {
+        if self.is_empty() {
+            return "No dependency changed.\n".to_owned();
+        }
+        let release = self.release.as_ref().map(diff_release::markdown);
+        let packages = self.packages.as_ref().map(packages_markdown);
+        let mut text: String = release.into_iter().chain(packages).collect();
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    }
+}
+
+/// The worst first, each group aligned.
+fn packages_text(diff: &Diff) -> String {
     let mut text = String::new();
     for group in groups(diff) {
         let Group { title, style, rows } = group;
@@ -44,11 +82,7 @@ pub(super) fn text(diff: &Diff, (from, to): &(String, String)) -> String {
     text
 }
 
-/// For release notes.
-pub(super) fn markdown(diff: &Diff) -> String {
-    if diff.is_empty() {
-        return "No dependency changed.\n".to_owned();
-    }
+fn packages_markdown(diff: &Diff) -> String {
     let mut text = String::new();
     for Group { title, rows, .. } in groups(diff) {
         let mut capital = title.chars();
@@ -81,8 +115,6 @@ pub(super) fn markdown(diff: &Diff) -> String {
         let (new, gone) = (diff.relations_added, diff.relations_removed);
         let _ = writeln!(text, "Relations: {new} new, {gone} gone.");
     }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
     text
 }
 
@@ -231,22 +263,28 @@ fn scope(scope: Scope) -> &'static str {
     }
 }
 
-/// For programs.
-pub(super) fn json(diff: &Diff, (from, to): &(String, String)) -> Result<String, Failure> {
-    let document = DiffJson {
-        schema: "prov.diff/v1",
-        from,
-        to,
-        equal: diff.is_empty(),
-        added: diff.added.iter().map(PackageJson::of).collect(),
-        removed: diff.removed.iter().map(PackageJson::of).collect(),
-        changed: diff.changed.iter().map(ChangeJson::of).collect(),
-        relations: RelationsJson {
-            added: diff.relations_added,
-            removed: diff.relations_removed,
-        },
-    };
-    ui::json(&document)
+impl Compared {
+    /// For programs.
+    pub(super) fn json(&self, (from, to): &(String, String)) -> Result<String, Failure> {
+        let nothing = Diff::default();
+        let diff = self.packages.as_ref().unwrap_or(&nothing);
+        let document = DiffJson {
+            schema: "prov.diff/v1",
+            from,
+            to,
+            equal: self.is_empty(),
+            packages_compared: self.packages.is_some(),
+            added: diff.added.iter().map(PackageJson::of).collect(),
+            removed: diff.removed.iter().map(PackageJson::of).collect(),
+            changed: diff.changed.iter().map(ChangeJson::of).collect(),
+            relations: RelationsJson {
+                added: diff.relations_added,
+                removed: diff.relations_removed,
+            },
+            release: self.release.as_ref().map(diff_release::json),
+        };
+        ui::json(&document)
+    }
 }
 
 #[derive(Serialize)]
@@ -255,10 +293,14 @@ struct DiffJson<'a> {
     from: &'a str,
     to: &'a str,
     equal: bool,
+    /// False when a side has no bill of materials.
+    packages_compared: bool,
     added: Vec<PackageJson<'a>>,
     removed: Vec<PackageJson<'a>>,
     changed: Vec<ChangeJson<'a>>,
     relations: RelationsJson,
+    /// Null unless both sides are artifacts with evidence.
+    release: Option<ReleaseJson<'a>>,
 }
 
 #[derive(Serialize)]

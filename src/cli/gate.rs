@@ -27,6 +27,13 @@ pub(super) struct GateArgs {
     #[arg(long = "bundle", value_name = "FILE", help_heading = "Evidence")]
     pub(super) bundles: Vec<PathBuf>,
 
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
+}
+
+/// What a command judges evidence by.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct TrustArgs {
     /// The policy that decides [default: `prov.toml` at the root of the
     /// repository; `prov dev` has one of its own]
     #[arg(
@@ -109,7 +116,7 @@ impl GateArgs {
         evidence: &[Evidence],
         fallback: Fallback,
     ) -> Result<Judgement, Failure> {
-        let gate = self.gate(fallback)?;
+        let gate = self.trust.gate(fallback)?;
         let genuine = gate.examine(artifact, evidence)?;
         let policy = gate.policy().map(str::to_owned);
         match (gate.verdict(artifact, &genuine), policy) {
@@ -122,23 +129,6 @@ impl GateArgs {
             }),
             _ => Err(no_policy()),
         }
-    }
-
-    /// All that is needed to judge, read once for any number of artifacts.
-    pub(super) fn gate(&self, fallback: Fallback) -> Result<Gate, Failure> {
-        let mut found = self.policy(fallback)?;
-        if let Some(found) = &mut found {
-            let base = found.base.clone();
-            found
-                .policy
-                .resolve_keys(|source| resolve_key(source, &base))?;
-        }
-        Ok(Gate {
-            found,
-            root: self.trusted_root.clone(),
-            bare: OnceLock::new(),
-            whole: OnceLock::new(),
-        })
     }
 
     /// The evidence that was named, or that lies beside `file`.
@@ -167,6 +157,25 @@ impl GateArgs {
                 .hint("`--bundle FILE` names the evidence"));
         }
         read_evidence(&self.bundles)
+    }
+}
+
+impl TrustArgs {
+    /// All that is needed to judge, read once for any number of artifacts.
+    pub(super) fn gate(&self, fallback: Fallback) -> Result<Gate, Failure> {
+        let mut found = self.policy(fallback)?;
+        if let Some(found) = &mut found {
+            let base = found.base.clone();
+            found
+                .policy
+                .resolve_keys(|source| resolve_key(source, &base))?;
+        }
+        Ok(Gate {
+            found,
+            root: self.trusted_root.clone(),
+            bare: OnceLock::new(),
+            whole: OnceLock::new(),
+        })
     }
 
     fn policy(&self, fallback: Fallback) -> Result<Option<Found>, Failure> {

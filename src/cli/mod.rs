@@ -17,6 +17,7 @@ mod copy;
 mod dev;
 mod diff;
 mod diff_output;
+mod diff_release;
 mod discover;
 mod epoch;
 mod error;

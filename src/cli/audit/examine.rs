@@ -1,16 +1,17 @@
 //! From a target to what is known about it.
 
 use std::io::{Read as _, Seek as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
 use crate::audit::{Audit, Broken, Found, Rejected};
 use crate::bundle::Evidence;
 use crate::cli::error::{Failure, reasons};
-use crate::cli::gate::{self, Gate, GateArgs, Genuine};
+use crate::cli::gate::{self, Gate, Genuine};
 use crate::cli::{files, store};
 use crate::oci::{Manifest, Name};
+use crate::statement::Statement;
 
 use super::Outcome;
 use super::target::{Stored, Target};
@@ -20,18 +21,42 @@ const BUILDKIT: &str = "vnd.docker.reference.type";
 /// How deep indexes stand in indexes.
 const MAX_DEPTH: usize = 4;
 
-/// All that a target stands for: an index stands for its platforms.
-pub(super) fn all(target: &Target, args: &GateArgs, gate: &Gate) -> Vec<Outcome> {
-    let (name, found) = match target {
-        Target::File(path) => (
-            path.display().to_string(),
-            file(path, args, gate).map(|it| vec![it]),
-        ),
-        Target::Stored(stored) => (stored.name.clone(), self::stored(stored, args, gate)),
-    };
-    match found {
-        Ok(audits) => audits.into_iter().map(Ok).collect(),
-        Err(failure) => vec![Err(broken(name, &failure))],
+/// An audit, and what it was made of.
+pub(in crate::cli) struct Examined {
+    pub(in crate::cli) audit: Audit,
+    pub(in crate::cli) genuine: Genuine,
+}
+
+/// All that a target stands for, audited: an index stands for its platforms. `named` is
+/// the evidence that was named.
+pub(super) fn all(target: &Target, named: &[PathBuf], gate: &Gate) -> Vec<Outcome> {
+    match each(target, named, gate) {
+        Ok(examined) => examined.into_iter().map(|each| Ok(each.audit)).collect(),
+        Err(failure) => vec![Err(broken(target.name(), &failure))],
+    }
+}
+
+/// The same with what it was made of.
+pub(in crate::cli) fn each(
+    target: &Target,
+    named: &[PathBuf],
+    gate: &Gate,
+) -> Result<Vec<Examined>, Failure> {
+    match target {
+        Target::File(path) => file(path, named, gate).map(|it| vec![it]),
+        Target::Stored(stored) => self::stored(stored, named, gate),
+    }
+}
+
+impl Examined {
+    /// The genuine statements that the policy counts; without one, all of them.
+    pub(in crate::cli) fn counted(&self) -> impl Iterator<Item = &Statement> {
+        // The genuine statements come first among the attestations.
+        let attestations = self.audit.attestations.iter();
+        let statements = self.genuine.statements.iter().zip(attestations);
+        statements
+            .filter(|(_, attestation)| attestation.trusted != Some(false))
+            .map(|(statement, _)| statement.value())
     }
 }
 
@@ -47,11 +72,11 @@ fn broken(name: String, failure: &Failure) -> Broken {
     }
 }
 
-fn file(path: &Path, args: &GateArgs, gate: &Gate) -> Result<Audit, Failure> {
+fn file(path: &Path, named: &[PathBuf], gate: &Gate) -> Result<Examined, Failure> {
     let mut file = files::open(path, "artifact")?;
-    let paths = match args.bundles.is_empty() {
+    let paths = match named.is_empty() {
         true => gate::beside(path),
-        false => args.bundles.clone(),
+        false => named.to_vec(),
     };
     let evidence = gate::read_evidence(&paths)?;
     let unreadable = |error| {
@@ -89,14 +114,14 @@ fn media_type(head: &[u8]) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-fn stored(target: &Stored, args: &GateArgs, gate: &Gate) -> Result<Vec<Audit>, Failure> {
+fn stored(target: &Stored, named: &[PathBuf], gate: &Gate) -> Result<Vec<Examined>, Failure> {
     let store = match &target.store {
         Some(store) => store.clone(),
         None => Arc::from(store::open(&target.reference)?),
     };
     let found = store::Stored::find_in(store, &target.reference)?;
     let mut audits = Vec::new();
-    entry(&found, &target.name, None, 0, (args, gate), &mut audits)?;
+    entry(&found, &target.name, None, 0, (named, gate), &mut audits)?;
     Ok(audits)
 }
 
@@ -108,12 +133,12 @@ fn entry(
     name: &str,
     platform: Option<&str>,
     depth: usize,
-    (args, gate): (&GateArgs, &Gate),
-    audits: &mut Vec<Audit>,
+    (named, gate): (&[PathBuf], &Gate),
+    audits: &mut Vec<Examined>,
 ) -> Result<(), Failure> {
-    let evidence = match args.bundles.is_empty() {
+    let evidence = match named.is_empty() {
         true => found.bundles()?.evidence,
-        false => gate::read_evidence(&args.bundles)?,
+        false => gate::read_evidence(named)?,
     };
     let platforms = platforms(&found.manifest);
     if platforms.is_empty() || !evidence.is_empty() {
@@ -142,7 +167,7 @@ fn entry(
             &name,
             platform.as_deref(),
             depth + 1,
-            (args, gate),
+            (named, gate),
             audits,
         )?;
     }
@@ -174,12 +199,12 @@ fn audit(
     evidence: &[Evidence],
     (media_type, platform): (Option<&str>, Option<&str>),
     gate: &Gate,
-) -> Result<Audit, Failure> {
+) -> Result<Examined, Failure> {
     let genuine = gate.examine(artifact, evidence)?;
     let rejected = rejected(&genuine, evidence);
     let verdict = gate.verdict(artifact, &genuine);
     let policy = gate.policy().unwrap_or_default();
-    Ok(Audit::of(&Found {
+    let audit = Audit::of(&Found {
         name,
         artifact,
         media_type,
@@ -188,7 +213,8 @@ fn audit(
         statements: &genuine.statements,
         signatures: &genuine.signatures,
         rejected: &rejected,
-    }))
+    });
+    Ok(Examined { audit, genuine })
 }
 
 fn rejected(genuine: &Genuine, evidence: &[Evidence]) -> Vec<Rejected> {

@@ -10,14 +10,14 @@ use super::files::{self, Existing, Readers};
 use super::gate::{Fallback, Gate, GateArgs};
 use super::{CommandResult, ui};
 
-mod examine;
+pub(super) mod examine;
 mod json;
 mod markdown;
 mod row;
 mod sarif;
 mod table;
-mod target;
-mod text;
+pub(super) mod target;
+pub(super) mod text;
 mod together;
 
 use row::Row;
@@ -80,7 +80,7 @@ enum Format {
 type Outcome = Result<Audit, Broken>;
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let gate = args.gate.gate(Fallback::NotJudged)?;
+    let gate = args.gate.trust.gate(Fallback::NotJudged)?;
     let targets = args.targets()?;
     let mut summary = Summary {
         policy: gate.policy().map(str::to_owned),
@@ -158,7 +158,7 @@ impl Args {
         summary: &mut Summary,
         write: &mut dyn FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let examine = |target: &Target| examine::all(target, &self.gate, gate);
+        let examine = |target: &Target| examine::all(target, &self.gate.bundles, gate);
         match self.format {
             Format::Json => {
                 let mut report = json::Report::start(summary.policy.as_deref(), write)?;

@@ -95,7 +95,7 @@ pub(super) fn counts(summary: &Summary) -> String {
         many => format!("{many} artifacts"),
     };
     let by = match &summary.policy {
-        Some(policy) => format!("by {policy}"),
+        Some(policy) => format!("policy: {policy}"),
         None => "no policy".to_owned(),
     };
     let vulnerable = match summary.vulnerable {

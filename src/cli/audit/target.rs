@@ -16,23 +16,33 @@ const MAX_FILES: usize = 100_000;
 const MAX_DEPTH: usize = 32;
 
 /// Something to audit.
-pub(super) enum Target {
+pub(in crate::cli) enum Target {
     /// A file, and the evidence beside it.
     File(PathBuf),
     /// What is stored at a reference, and what is attached to it.
     Stored(Stored),
 }
 
-/// A reference, and the store if it is open already.
-pub(super) struct Stored {
-    pub(super) reference: Reference,
+impl Target {
     /// Its name for people.
-    pub(super) name: String,
-    pub(super) store: Option<Arc<dyn Store>>,
+    pub(in crate::cli) fn name(&self) -> String {
+        match self {
+            Target::File(path) => path.display().to_string(),
+            Target::Stored(stored) => stored.name.clone(),
+        }
+    }
+}
+
+/// A reference, and the store if it is open already.
+pub(in crate::cli) struct Stored {
+    pub(in crate::cli) reference: Reference,
+    /// Its name for people.
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) store: Option<Arc<dyn Store>>,
 }
 
 /// Adds what `argument` stands for.
-pub(super) fn find(argument: &Path, targets: &mut Vec<Target>) -> Result<(), Failure> {
+pub(in crate::cli) fn find(argument: &Path, targets: &mut Vec<Target>) -> Result<(), Failure> {
     if let Some(reference) = store::reference_or_file(argument.as_os_str())? {
         return match &reference.place {
             Place::Layout(folder) if reference.implied => layout(folder, &reference, targets),
