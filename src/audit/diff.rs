@@ -75,8 +75,9 @@ impl ReleaseDiff {
         let new = to.origin.as_ref().unwrap_or(&none);
         let (before, after) = (predicates(from), predicates(to));
         let known = vulnerabilities(from).zip(vulnerabilities(to));
-        let only =
-            |pick: fn(&(BTreeSet<Known>, BTreeSet<Known>)) -> Vec<Known>| known.as_ref().map(pick);
+        let only = |a: &BTreeSet<Known>, b: &BTreeSet<Known>| a.difference(b).cloned().collect();
+        let (new_vulnerabilities, gone_vulnerabilities) =
+            known.map(|(a, b)| (only(&b, &a), only(&a, &b))).unzip();
         Self {
             digest: (from.subject.digest != to.subject.digest)
                 .then(|| (from.subject.digest.clone(), to.subject.digest.clone())),
@@ -91,8 +92,8 @@ impl ReleaseDiff {
             source: SourceRange::between(old, new),
             gained: after.difference(&before).cloned().collect(),
             lost: before.difference(&after).cloned().collect(),
-            new_vulnerabilities: only(|(a, b)| b.difference(a).cloned().collect()),
-            gone_vulnerabilities: only(|(a, b)| a.difference(b).cloned().collect()),
+            new_vulnerabilities,
+            gone_vulnerabilities,
         }
     }
 
