@@ -138,6 +138,8 @@ pub struct Artifact {
     digest: Digest,
     /// What was computed beside it.
     sha512: Option<Digest>,
+    /// As far as its first bytes tell; `None` where this floor did not see them.
+    media_type: Option<&'static str>,
     content: Content,
 }
 
@@ -153,6 +155,16 @@ enum Content {
     Elsewhere,
 }
 
+/// How a WebAssembly module or component starts (WebAssembly core, binary format).
+const WASM_MAGIC: &[u8] = b"\0asm";
+
+fn media_type(bytes: &[u8]) -> &'static str {
+    match bytes.starts_with(WASM_MAGIC) {
+        true => "application/wasm",
+        false => "application/octet-stream",
+    }
+}
+
 /// Yields the bytes of a packed artifact. What it returns is not believed:
 /// [`Artifact::into_bytes`] compares its digest.
 pub type Unpack = fn() -> io::Result<Vec<u8>>;
@@ -165,6 +177,7 @@ impl Artifact {
             size: bytes.len() as u64,
             digest: Digest::sha256(&bytes),
             sha512: None,
+            media_type: Some(media_type(&bytes)),
             content: Content::Held(bytes),
         }
     }
@@ -200,6 +213,7 @@ impl Artifact {
         let name = name.into();
         let (mut h256, mut h512) = (Sha256::new(), sha512.then(Sha512::new));
         let (mut size, mut buffer) = (0u64, vec![0u8; 128 << 10]);
+        let mut head = Vec::new();
         loop {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => break,
@@ -207,6 +221,7 @@ impl Artifact {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(ArtifactError::Read { name, source }),
             };
+            head.extend(buffer[..count].iter().take(WASM_MAGIC.len() - head.len()));
             h256.update(&buffer[..count]);
             if let Some(hasher) = &mut h512 {
                 hasher.update(&buffer[..count]);
@@ -224,6 +239,7 @@ impl Artifact {
                 algorithm: Algorithm::Sha512,
                 bytes: hasher.finalize().to_vec(),
             }),
+            media_type: Some(media_type(&head)),
             content: Content::Streamed,
         })
     }
@@ -236,6 +252,7 @@ impl Artifact {
             size,
             digest: sha256,
             sha512: None,
+            media_type: None,
             content: Content::Streamed,
         }
     }
@@ -248,6 +265,7 @@ impl Artifact {
             size,
             digest: sha256,
             sha512: None,
+            media_type: None,
             content: Content::Packed(unpack),
         }
     }
@@ -260,6 +278,7 @@ impl Artifact {
             size: 0,
             digest,
             sha512: None,
+            media_type: None,
             content: Content::Elsewhere,
         }
     }
@@ -272,6 +291,12 @@ impl Artifact {
     /// Size in bytes; 0 for an artifact that only its digest is known of.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// What kind of file its first bytes show: `application/wasm`, or else
+    /// `application/octet-stream`. `None` where those bytes were not seen.
+    pub fn media_type(&self) -> Option<&'static str> {
+        self.media_type
     }
 
     /// The artifact's identity everywhere in prov: its SHA-256 digest, but for one

@@ -102,6 +102,22 @@ fn the_example_in_the_documentation() {
     }
 }
 
+/// Each line of CEL in the documentation is an expression that a rule takes.
+#[test]
+fn the_expressions_in_the_documentation() {
+    let page = fs::read_to_string(root().join("docs/policy.md")).unwrap();
+    let blocks = page.split("```cel\n").skip(1);
+    let lines: Vec<&str> = blocks
+        .flat_map(|block| block.split("```").next().unwrap().lines())
+        .collect();
+    assert!(lines.len() >= 5);
+    for line in lines {
+        let policy =
+            format!("{STACK_POLICY}[[rule]]\nid = \"a\"\nmessage = \"b\"\nassert = \"{line}\"\n");
+        Policy::parse(&policy).unwrap_or_else(|errors| panic!("{errors}\n{line}"));
+    }
+}
+
 #[test]
 fn a_policy_has_a_size() {
     let text = "#".repeat(MAX_POLICY + 1);
@@ -253,7 +269,7 @@ fn failed(verdict: &Verdict) -> Vec<Rule> {
         .findings()
         .iter()
         .filter(|finding| finding.outcome == Outcome::Failed);
-    failed.map(|finding| finding.rule).collect()
+    failed.map(|finding| finding.rule.clone()).collect()
 }
 
 fn stack(name: &str) -> String {

@@ -191,7 +191,7 @@ struct ReportArtifact<'a> {
 
 #[derive(Serialize)]
 pub(super) struct ReportFinding<'a> {
-    rule: &'static str,
+    rule: &'a str,
     outcome: &'static str,
     seen: &'a str,
     wanted: &'a str,

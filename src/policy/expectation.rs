@@ -40,15 +40,15 @@ impl Case<'_> {
 
     /// True when this rule failed.
     pub(super) fn failed(&self, rule: Rule) -> bool {
-        self.failed_rules().any(|failed| failed == rule)
+        self.failed_rules().any(|failed| *failed == rule)
     }
 
-    fn failed_rules(&self) -> impl Iterator<Item = Rule> {
+    fn failed_rules(&self) -> impl Iterator<Item = &Rule> {
         let failed = |finding: &&Finding| finding.outcome == Outcome::Failed;
         self.findings
             .iter()
             .filter(failed)
-            .map(|finding| finding.rule)
+            .map(|finding| &finding.rule)
     }
 }
 

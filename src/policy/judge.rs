@@ -6,7 +6,10 @@ use std::time::SystemTime;
 use super::component::is_cyclonedx;
 use super::exception;
 use super::expectation::{Case, backing_of, signer};
+use super::expression::Facts;
+use super::facts::Found;
 use super::rule::Rule;
+use super::sbom;
 use super::signature::Signed;
 use super::source::{Source, Sourced};
 use super::trust::{Entry, describe};
@@ -51,7 +54,7 @@ impl Policy {
         let mut findings = Vec::new();
         let mut counted = Vec::new();
         for (index, evidence) in evidence.iter().enumerate() {
-            match self.count(artifact, evidence) {
+            match self.count(artifact, evidence, now) {
                 Ok(entry) => counted.push(Counted {
                     index,
                     evidence,
@@ -60,8 +63,10 @@ impl Policy {
                 Err(note) => findings.push(*note),
             }
         }
-        let (signed, notes) = self.signatures(artifact, signatures);
+        let (signed, notes) = self.signatures(artifact, signatures, now);
         findings.extend(notes);
+        findings.extend(self.artifact.judge(artifact));
+        findings.extend(self.window.judge(counted.len() + signed.len()));
         let cases: Vec<Case<'_>> = counted
             .iter()
             .filter(|each| each.evidence.value().predicate_type == SLSA_PROVENANCE_V1)
@@ -93,17 +98,35 @@ impl Policy {
         }
         findings.extend(self.required(&counted));
         findings.extend(self.signed(&signed));
+        let sboms: Vec<_> = counted
+            .iter()
+            .map(|each| each.evidence.value())
+            .filter(|statement| is_cyclonedx(&statement.predicate_type))
+            .map(|statement| &statement.predicate)
+            .collect();
         if let Some(rules) = &self.sbom {
-            let sboms: Vec<_> = counted
-                .iter()
-                .map(|each| each.evidence.value())
-                .filter(|statement| is_cyclonedx(&statement.predicate_type))
-                .map(|statement| &statement.predicate)
-                .collect();
             findings.extend(rules.judge(&sboms));
         }
+        let subject = |each: &Counted<'_>| sbom::subject(artifact, each.evidence.value());
+        findings.extend(counted.iter().filter_map(subject));
+        if !self.custom.is_empty() {
+            let found = Found {
+                artifact,
+                level: chosen.map_or(0, |case| case.level.value),
+                provenance: chosen.map(|case| case.evidence),
+                statements: counted.iter().map(|each| each.evidence).collect(),
+                signatures: signed
+                    .iter()
+                    .map(|each: &Signed<'_>| each.evidence())
+                    .collect(),
+                sboms: &sboms,
+                now,
+            };
+            let facts = Facts::new(found.variables()).map_err(|error| error.to_string());
+            findings.extend(self.custom.iter().map(|rule| rule.judge(&facts)));
+        }
         exception::apply(&self.exceptions, &mut findings, now);
-        findings.sort_by_key(|finding| finding.rule);
+        findings.sort_by(|a, b| a.rule.cmp(&b.rule));
         Verdict {
             subject: artifact.digest().clone(),
             level: chosen.map_or(0, |case| case.level.value),
@@ -119,6 +142,7 @@ impl Policy {
         &'a self,
         artifact: &Artifact,
         evidence: &'a Verified<Statement>,
+        now: SystemTime,
     ) -> Result<Entry<'a>, Box<Finding>> {
         let statement = evidence.value();
         let note = |rule, why: &str, wanted: &str, line| {
@@ -144,6 +168,10 @@ impl Policy {
             let wanted = "a signer that the policy trusts";
             note(Rule::Signer, &untrusted.why, wanted, untrusted.line)
         })?;
+        if let Some(wrong) = self.window.refuses(evidence.times(), now) {
+            let (why, wanted) = (wrong.seen, wrong.wanted);
+            return Err(note(Rule::SignedWhen, &why, &wanted, wrong.line));
+        }
         // Anybody can call a reusable workflow and have it sign an SBOM for any
         // digest, so the caller's repository is part of who signed. A provenance
         // is judged by the rules themselves, which explain more.

@@ -13,19 +13,26 @@ use crate::verify::{Transparency, TrustedKey};
 
 mod component;
 mod consistency;
+mod custom;
 mod error;
 mod exception;
 mod expectation;
+mod expression;
+mod facts;
 mod judge;
 mod level;
 mod parse;
 mod pattern;
 mod reader;
 mod rule;
+mod sbom;
 mod signature;
 mod source;
+mod subject;
 mod trust;
 mod verdict;
+mod version_range;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -36,10 +43,13 @@ pub use rule::Rule;
 pub use source::Source;
 pub use verdict::{Attested, Backing, Finding, Outcome, Refusal, Verdict};
 
-use component::SbomRules;
+use custom::CustomRule;
 use exception::Exception;
 use pattern::Pattern;
+use sbom::SbomRules;
+use subject::ArtifactRules;
 use trust::{TrustedBuilder, TrustedSigner};
+use window::Window;
 
 /// `schema` of the policy files that this version reads.
 pub const SCHEMA: &str = "prov.policy/v1";
@@ -60,7 +70,10 @@ pub struct Policy {
     external_parameters: Option<Wanted<Vec<String>>>,
     require: Vec<Wanted<String>>,
     signature: Option<Wanted<()>>,
+    artifact: ArtifactRules,
+    window: Window,
     sbom: Option<SbomRules>,
+    custom: Vec<CustomRule>,
     exceptions: Vec<Exception>,
 }
 
@@ -127,7 +140,10 @@ impl Policy {
             external_parameters: None,
             require: vec![Wanted::unwritten(SLSA_PROVENANCE_V1.to_owned())],
             signature: None,
+            artifact: ArtifactRules::default(),
+            window: Window::default(),
             sbom: None,
+            custom: Vec::new(),
             exceptions: Vec::new(),
         }
     }

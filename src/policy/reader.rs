@@ -19,6 +19,7 @@ pub(super) struct At<T> {
 
 /// The text, and what was found wrong with it so far.
 pub(super) struct Reader {
+    text: String,
     line_starts: Vec<usize>,
     errors: RefCell<Vec<PolicyError>>,
     format: &'static [(&'static str, &'static [&'static str])],
@@ -32,6 +33,7 @@ impl Reader {
     ) -> Self {
         let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
+            text: text.to_owned(),
             line_starts: std::iter::once(0).chain(newlines).collect(),
             errors: RefCell::default(),
             format,
@@ -42,6 +44,21 @@ impl Reader {
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         self.line_starts
             .partition_point(|&start| start <= span.start)
+    }
+
+    /// Where a part of a string stands. `span` is the string with its quotes and
+    /// `value` what it says; a string with escapes is pointed at as a whole.
+    pub(super) fn inside(
+        &self,
+        span: &Range<usize>,
+        value: &str,
+        part: &Range<usize>,
+    ) -> Range<usize> {
+        let start = self.text.get(span.clone()).and_then(|raw| raw.find(value));
+        match start {
+            Some(start) => span.start + start + part.start..span.start + start + part.end,
+            None => span.clone(),
+        }
     }
 
     pub(super) fn refuse(
@@ -90,7 +107,7 @@ impl Reader {
 fn heading(section: &str) -> String {
     match section {
         "" => "the policy".to_owned(),
-        "trust.builder" | "trust.key" | "exception" => format!("`[[{section}]]`"),
+        "trust.builder" | "trust.key" | "rule" | "exception" => format!("`[[{section}]]`"),
         _ => format!("`[{section}]`"),
     }
 }
@@ -109,6 +126,28 @@ pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
         .filter(|(distance, each)| *distance <= 1 + each.len() / 4)
         .min()
         .map(|(_, each)| each)
+}
+
+/// `64 MiB` and the like, in bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_once(' ')?;
+    let shift = match unit {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    number
+        .parse::<u32>()
+        .ok()
+        .map(|number| u64::from(number) << shift)
+}
+
+/// An item of a list that may hold both.
+pub(super) enum TextOrTable<'a> {
+    Text(At<String>),
+    Table(Section<'a>),
 }
 
 /// A table of the text.
@@ -205,6 +244,57 @@ impl<'a> Section<'a> {
             value: number,
             span: value.span(),
         })
+    }
+
+    /// A number of bytes that is not zero: `1000`, `"64 MiB"`.
+    pub(super) fn size(&self, key: &str) -> Option<At<u64>> {
+        let value = self.table.get(key)?;
+        let size = match value.get_ref() {
+            DeValue::Integer(integer) => {
+                u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+            }
+            DeValue::String(text) => bytes(text),
+            _ => None,
+        };
+        let Some(size) = size.filter(|size| *size > 0) else {
+            self.wrong_type(key, value, "a number of bytes, such as `\"64 MiB\"`");
+            return None;
+        };
+        Some(At {
+            value: size,
+            span: value.span(),
+        })
+    }
+
+    /// A list of texts and of tables, where a table says more than a text can;
+    /// `name` is the table's whole name.
+    pub(super) fn texts_or_tables(&self, key: &str, name: &'static str) -> Vec<TextOrTable<'a>> {
+        let Some(value) = self.table.get(key) else {
+            return Vec::new();
+        };
+        let tables = |items: &'a toml::de::DeArray<'a>| {
+            items
+                .iter()
+                .any(|item| matches!(item.get_ref(), DeValue::Table(_)))
+        };
+        match value.get_ref() {
+            DeValue::Array(items) if tables(items) => items
+                .iter()
+                .filter_map(|item| match item.get_ref() {
+                    DeValue::Table(table) => Some(TextOrTable::Table(Section::new(
+                        self.reader,
+                        name,
+                        table,
+                        item.span(),
+                    ))),
+                    _ => self.text_of(key, item).map(TextOrTable::Text),
+                })
+                .collect(),
+            _ => {
+                let found = self.texts(key).map_or_else(Vec::new, |found| found.value);
+                found.into_iter().map(TextOrTable::Text).collect()
+            }
+        }
     }
 
     /// One of the words.

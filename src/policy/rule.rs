@@ -1,14 +1,23 @@
 //! The rules, in the order in which they are looked at.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// One question that a policy asks. The order is that of SLSA v1.2,
 /// "Verifying artifacts": the signer, the builder and its level first, then
 /// what is expected of the build, then what the artifact contains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// Is the statement about the artifact that is judged?
     Subject,
+    /// Is the artifact one of those that the policy names?
+    AllowDigests,
+    /// Is the artifact none of those that the policy refuses?
+    DenyDigests,
+    /// Is the artifact small enough?
+    MaxSize,
+    /// Was it signed when the policy says?
+    SignedWhen,
     /// Is there evidence by somebody whom the policy trusts?
     Signer,
     /// Does the provenance say what the signer's certificate says?
@@ -31,20 +40,32 @@ pub enum Rule {
     BuildType,
     /// Are all external parameters known?
     ExternalParameters,
+    /// Does the SBOM say that it is about another artifact?
+    SbomSubject,
+    /// Does the SBOM say what it must say?
+    RequireFields,
+    /// Is every licence one that is allowed?
+    AllowLicenses,
     /// Is no licence of a component refused?
     DenyLicenses,
     /// Are the licences of all components known?
     UnknownLicenses,
     /// Is no component refused?
     Deny,
+    /// A `[[rule]]` of the policy, by its whole name: `rule.<id>`.
+    Custom(Arc<str>),
     /// Which exceptions are spent or were not needed?
     Exception,
 }
 
 impl Rule {
-    /// All rules, in order.
-    pub const ALL: [Rule; 16] = [
+    /// All rules that prov knows by itself, in order.
+    pub const ALL: [Rule; 23] = [
         Rule::Subject,
+        Rule::AllowDigests,
+        Rule::DenyDigests,
+        Rule::MaxSize,
+        Rule::SignedWhen,
         Rule::Signer,
         Rule::Consistent,
         Rule::Builder,
@@ -56,6 +77,9 @@ impl Rule {
         Rule::Ref,
         Rule::BuildType,
         Rule::ExternalParameters,
+        Rule::SbomSubject,
+        Rule::RequireFields,
+        Rule::AllowLicenses,
         Rule::DenyLicenses,
         Rule::UnknownLicenses,
         Rule::Deny,
@@ -63,9 +87,13 @@ impl Rule {
     ];
 
     /// The name: where it is a key of the policy file, section and key.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Rule::Subject => "subject",
+            Rule::AllowDigests => "artifact.allow-digests",
+            Rule::DenyDigests => "artifact.deny-digests",
+            Rule::MaxSize => "artifact.max-size",
+            Rule::SignedWhen => "evidence.signed",
             Rule::Signer => "trust.signer",
             Rule::Consistent => "provenance.consistent",
             Rule::Builder => "trust.key.builder",
@@ -77,9 +105,13 @@ impl Rule {
             Rule::Ref => "source.ref",
             Rule::BuildType => "build.build-type",
             Rule::ExternalParameters => "build.external-parameters",
+            Rule::SbomSubject => "sbom.subject",
+            Rule::RequireFields => "sbom.require-fields",
+            Rule::AllowLicenses => "sbom.allow-licenses",
             Rule::DenyLicenses => "sbom.deny-licenses",
             Rule::UnknownLicenses => "sbom.unknown-licenses",
             Rule::Deny => "sbom.deny",
+            Rule::Custom(name) => name,
             Rule::Exception => "exception",
         }
     }
@@ -87,7 +119,7 @@ impl Rule {
     /// True when an exception may waive it. Who signed, from which repository,
     /// and whether the evidence contradicts itself can't be waived: whoever
     /// wants another answer there changes whom the policy trusts.
-    pub fn waivable(self) -> bool {
+    pub fn waivable(&self) -> bool {
         match self {
             Rule::MinLevel
             | Rule::Require
@@ -95,10 +127,18 @@ impl Rule {
             | Rule::Ref
             | Rule::BuildType
             | Rule::ExternalParameters
+            | Rule::MaxSize
+            | Rule::RequireFields
+            | Rule::AllowLicenses
             | Rule::DenyLicenses
             | Rule::UnknownLicenses
-            | Rule::Deny => true,
+            | Rule::Deny
+            | Rule::Custom(_) => true,
             Rule::Subject
+            | Rule::AllowDigests
+            | Rule::DenyDigests
+            | Rule::SignedWhen
+            | Rule::SbomSubject
             | Rule::Signer
             | Rule::Consistent
             | Rule::Builder
@@ -109,10 +149,14 @@ impl Rule {
     }
 
     /// True when it speaks of the components of an SBOM, one finding each.
-    pub fn is_about_components(self) -> bool {
+    pub fn is_about_components(&self) -> bool {
         matches!(
             self,
-            Rule::DenyLicenses | Rule::UnknownLicenses | Rule::Deny
+            Rule::RequireFields
+                | Rule::AllowLicenses
+                | Rule::DenyLicenses
+                | Rule::UnknownLicenses
+                | Rule::Deny
         )
     }
 }

@@ -3,6 +3,8 @@
 //! Such a signature says who had the bytes and signed them, and nothing about
 //! them. It meets the one rule that asks for it and no other.
 
+use std::time::SystemTime;
+
 use super::Policy;
 use super::expectation::backing_of;
 use super::judge::not_counted;
@@ -25,6 +27,10 @@ impl Signed<'_> {
         (self.evidence.signer(), &self.entry)
     }
 
+    pub(super) fn evidence(&self) -> &Verified<Signature> {
+        self.evidence
+    }
+
     fn describe(&self) -> String {
         let signer = describe(self.evidence.signer());
         format!("{} by {signer}", self.evidence.origin())
@@ -37,10 +43,11 @@ impl Policy {
         &'a self,
         artifact: &Artifact,
         found: &'a [Verified<Signature>],
+        now: SystemTime,
     ) -> (Vec<Signed<'a>>, Vec<Finding>) {
         let (mut counted, mut notes) = (Vec::new(), Vec::new());
         for (index, evidence) in found.iter().enumerate() {
-            match self.count_signature(artifact, evidence) {
+            match self.count_signature(artifact, evidence, now) {
                 Ok(entry) => counted.push(Signed {
                     index,
                     evidence,
@@ -56,6 +63,7 @@ impl Policy {
         &'a self,
         artifact: &Artifact,
         evidence: &'a Verified<Signature>,
+        now: SystemTime,
     ) -> Result<Entry<'a>, Box<Finding>> {
         let note = |rule, why: &str, wanted: &str, line| {
             let seen = format!(
@@ -77,6 +85,10 @@ impl Policy {
             let wanted = "a signer that the policy trusts";
             note(Rule::Signer, &untrusted.why, wanted, untrusted.line)
         })?;
+        if let Some(wrong) = self.window.refuses(evidence.times(), now) {
+            let (why, wanted) = (wrong.seen, wrong.wanted);
+            return Err(note(Rule::SignedWhen, &why, &wanted, wrong.line));
+        }
         match self.elsewhere(&entry) {
             Some(wrong) => {
                 let why = format!("it comes from {}", wrong.seen);

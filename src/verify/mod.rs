@@ -102,6 +102,13 @@ impl<T> Verified<T> {
         }
     }
 
+    /// The same, with times that logs and authorities prove.
+    #[cfg(test)]
+    pub(crate) fn at_times(mut self, times: &[SystemTime]) -> Self {
+        self.times = times.to_vec();
+        self
+    }
+
     /// The same, standing in no log.
     #[cfg(test)]
     pub(crate) fn unlogged(mut self) -> Self {

@@ -12,6 +12,8 @@ use super::{Policy, SCHEMA, Wanted};
 use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1};
 
 mod contents;
+mod rule;
+mod subject;
 mod trust;
 
 use trust::Trusted;
@@ -30,6 +32,8 @@ const FORMAT: &[(&str, &[&str])] = &[
             "source",
             "build",
             "attestations",
+            "artifact",
+            "evidence",
             "sbom",
             "rule",
             "exception",
@@ -63,7 +67,23 @@ const FORMAT: &[(&str, &[&str])] = &[
     ("source", &["repository", "ref"]),
     ("build", &["min-level", "build-type", "external-parameters"]),
     ("attestations", &["require", "signature"]),
-    ("sbom", &["deny-licenses", "unknown-licenses", "deny"]),
+    ("artifact", &["allow-digests", "deny-digests", "max-size"]),
+    ("evidence", &["max-age", "not-before", "not-after"]),
+    (
+        "sbom",
+        &[
+            "require-fields",
+            "allow-licenses",
+            "deny-licenses",
+            "unknown-licenses",
+            "deny",
+        ],
+    ),
+    ("sbom.deny", &["purl", "versions"]),
+    (
+        "rule",
+        &["id", "when", "assert", "message", "fix", "severity"],
+    ),
     ("exception", &["rule", "purl", "until", "reason", "owner"]),
 ];
 
@@ -97,13 +117,6 @@ pub(super) fn policy(text: &str) -> Result<Policy, PolicyErrors> {
 /// harmless, and then nobody sees the result.
 fn read(top: &Section<'_>) -> Policy {
     schema(top);
-    if let Some(span) = top.key_span("rule") {
-        top.reader.refuse(
-            &span,
-            "this version of prov has no `[[rule]]` yet",
-            "rules in CEL come with a later version; use the sections that there are".to_owned(),
-        );
-    }
     top.demand("name", "give the policy a name: `name = \"…\"`");
     let name = top.text("name").map(|name| name.value).unwrap_or_default();
     let reader = top.reader;
@@ -124,6 +137,13 @@ fn read(top: &Section<'_>) -> Policy {
     policy.sbom = top
         .section("sbom", "sbom")
         .map(|section| contents::sbom(&section));
+    if let Some(section) = top.section("artifact", "artifact") {
+        policy.artifact = subject::artifact(&section);
+    }
+    if let Some(section) = top.section("evidence", "evidence") {
+        policy.window = subject::evidence(&section);
+    }
+    policy.custom = rule::rules(top);
     let exceptions = top.sections("exception", "exception");
     for section in &exceptions {
         if let Some(exception) = contents::exception(section, &policy) {

@@ -290,7 +290,11 @@ fn the_whole_road() {
     assert!(verdict.passed(), "{:#?}", verdict.findings());
     assert_eq!(verdict.level(), 3);
     assert_eq!(verdict.provenance(), Some(0));
-    let rules: Vec<_> = verdict.findings().iter().map(|it| it.rule).collect();
+    let rules: Vec<_> = verdict
+        .findings()
+        .iter()
+        .map(|it| it.rule.clone())
+        .collect();
     assert!(rules.is_sorted());
     let level = verdict
         .findings()

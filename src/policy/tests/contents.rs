@@ -235,7 +235,7 @@ fn exceptions() {
     let verdict = expired.judge();
     let said = verdict.findings().last().unwrap();
     assert_eq!(
-        (said.rule, &said.outcome),
+        (said.rule.clone(), &said.outcome),
         (Rule::Exception, &Outcome::Noted)
     );
     assert!(said.seen.contains("ended on 2027-01-15"), "{said:?}");

@@ -11,6 +11,8 @@ use crate::verify::{Certificate, Signer, Verified};
 
 mod build;
 mod contents;
+mod custom;
+mod facts;
 mod signature;
 mod trust;
 
@@ -180,7 +182,7 @@ fn failed(verdict: &Verdict) -> Vec<Rule> {
         .findings()
         .iter()
         .filter(failed)
-        .map(|it| it.rule)
+        .map(|it| it.rule.clone())
         .collect();
     rules.dedup();
     rules
