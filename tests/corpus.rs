@@ -9,10 +9,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use prov::artifact::Artifact;
 use prov::bundle::{Bundle, BundleError, Content, Evidence};
 use prov::key::PublicKey;
+use prov::policy::{Policy, Verdict};
 use prov::verify::{self, Signer, Transparency, Trust, TrustedKey, VerifyError};
 
 /// The index and its folder, or nothing, said aloud.
@@ -230,6 +232,130 @@ fn attestations_of_pypi_are_read_as_they_are() {
         let bundles = Bundle::parse_all(&fs::read(path).unwrap()).unwrap();
         assert_eq!(bundles.len(), 1, "{name}");
     }
+}
+
+/// A policy that ships, filled in as it says, and the verdict on a real bundle.
+fn judged(
+    corpus: &Path,
+    rows: &[Row],
+    policy: &str,
+    bundle: &str,
+    fill: &[(&str, &str)],
+) -> Verdict {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let mut text = fs::read_to_string(path.join(policy)).unwrap();
+    for (from, to) in fill {
+        assert!(text.contains(from), "{policy}: {from}");
+        text = text.replace(from, to);
+    }
+    let policy = Policy::parse(&text).unwrap_or_else(|errors| panic!("{policy}: {errors}"));
+    let row = rows.iter().find(|row| row.bundle == bundle).unwrap();
+    let bundle = Bundle::parse(&fs::read(corpus.join(bundle)).unwrap()).unwrap();
+    let artifact = row.artifact(corpus, &bundle);
+    let evidence = Evidence {
+        origin: row.bundle.clone(),
+        bundle,
+    };
+    let verified = verify::statement(&artifact, &evidence, &row.trust(corpus)).unwrap();
+    policy.judge(&artifact, &[verified], SystemTime::now())
+}
+
+/// Each policy that ships admits the real artifact that it is for, and refuses it as
+/// soon as one line of it says another repository, workflow, commit or level.
+#[test]
+fn the_policies_that_ship_know_real_artifacts() {
+    let Some((corpus, rows)) = corpus() else {
+        return;
+    };
+    const NPM: &str = "gh-cli/sigstore-js-2.1.0-bundle.json";
+    const PYPI: &str = "pep740/pypi_attestations-0.0.19.tar.gz.slsa.attestation.sigstore.json";
+    const REUSABLE: &str = "gh-cli/reusable-workflow-attestation.sigstore.json";
+    const PRIVATE: &str = "gh-cli/github_provenance_demo-0.0.12-py3-none-any-bundle.json";
+    let reusable = [
+        (
+            "OWNER/WORKFLOWS/.github/workflows/build.yml",
+            "github/artifact-attestations-workflows/.github/workflows/attest.yml",
+        ),
+        (
+            "0000000000000000000000000000000000000000",
+            "09b495c3f12c7881b3cc17209a327792065c1a1d",
+        ),
+        ("OWNER/NAME", "malancas/attest-demo"),
+    ];
+    let private = [
+        ("OWNER/NAME", "actions/attest-demo"),
+        ("release.yml", "build-python.yml"),
+        ("refs/tags/v*", "refs/heads/main"),
+        (
+            "level = 2\nrunner",
+            "transparency = \"not-required\"\nlevel = 2\nrunner",
+        ),
+    ];
+    let cases: [(&str, &str, &[(&str, &str)], u8); 6] = [
+        (
+            "npm.toml",
+            NPM,
+            &[("OWNER/NAME", "sigstore/sigstore-js")],
+            2,
+        ),
+        (
+            "npm.toml",
+            "gh-cli/sigstore-js-2.1.0-bundle-v0.1.json",
+            &[("OWNER/NAME", "sigstore/sigstore-js")],
+            2,
+        ),
+        (
+            "github.toml",
+            PYPI,
+            &[("OWNER/NAME", "trailofbits/pypi-attestations")],
+            2,
+        ),
+        ("github.toml", PRIVATE, &private, 2),
+        (
+            "slsa-l2.toml",
+            PYPI,
+            &[("OWNER/NAME", "trailofbits/pypi-attestations")],
+            2,
+        ),
+        ("slsa-l3.toml", REUSABLE, &reusable, 3),
+    ];
+    for (policy, bundle, fill, level) in cases {
+        let verdict = judged(&corpus, &rows, policy, bundle, fill);
+        assert!(
+            verdict.passed(),
+            "{policy} {bundle}: {:#?}",
+            verdict.findings()
+        );
+        assert_eq!(verdict.level(), level, "{policy}");
+        for (index, (from, to)) in fill.iter().enumerate() {
+            let mut wrong = fill.to_vec();
+            let other = format!("{}x", &to[..to.len() - 1]);
+            let other = match to.len() {
+                40 => "1".repeat(40),
+                _ if from.starts_with("level") => to.replace("not-required", "required"),
+                _ => other,
+            };
+            wrong[index] = (from, &other);
+            let verdict = judged(&corpus, &rows, policy, bundle, &wrong);
+            assert!(!verdict.passed(), "{policy}: {from} as {other}");
+        }
+    }
+    // A workflow that signs for itself shows level 2, whatever the policy trusts it with.
+    let own = [
+        (
+            "OWNER/WORKFLOWS/.github/workflows/build.yml",
+            "trailofbits/pypi-attestations/.github/workflows/release.yml",
+        ),
+        (
+            "signer-digest = [\"0000000000000000000000000000000000000000\"]",
+            "signer-ref = [\"refs/tags/v*\"]",
+        ),
+        ("OWNER/NAME", "trailofbits/pypi-attestations"),
+    ];
+    let verdict = judged(&corpus, &rows, "slsa-l3.toml", PYPI, &own);
+    assert!(!verdict.passed());
+    assert_eq!(verdict.level(), 2);
+    aloud("the policies that ship admit 6 real artifacts");
 }
 
 /// The protocol of sigstore-conformance, on every row that it can express.

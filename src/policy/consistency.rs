@@ -9,6 +9,9 @@ use super::source::{set_text, split_git_uri};
 use crate::statement::slsa::Provenance;
 use crate::verify::Certificate;
 
+/// How a `builder.id` starts that names a runner of GitHub; the rest is its kind.
+const GITHUB_RUNNER: &str = "https://github.com/actions/runner/";
+
 /// A field of the provenance that differs from the certificate.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contradiction {
@@ -29,12 +32,21 @@ pub(super) fn compare(
     let metadata = provenance.run_details.metadata.as_ref();
     let (dependency_commit, dependency_ref) = source_dependency(provenance, certificate);
     let config_path = config_path(certificate);
+    // npm, and GitHub until 2024, name the kind of runner instead of the workflow.
+    let builder = &provenance.run_details.builder.id;
+    let runner = builder
+        .strip_prefix(GITHUB_RUNNER)
+        .filter(|_| certificate.identity.starts_with("https://github.com/"));
+    let (builder, builder_certified) = match runner {
+        Some(runner) => (runner, certificate.runner_environment.as_deref()),
+        None => (builder.as_str(), Some(certificate.identity.as_str())),
+    };
     let pairs: [(&'static str, Option<String>, Option<&str>); 11] = [
-        // The SAN, which is also `.9`.
+        // The SAN, which is also `.9`; or `.11`. It is always compared.
         (
             "builder.id",
-            Some(provenance.run_details.builder.id.clone()),
-            Some(&certificate.identity),
+            Some(builder.to_owned()),
+            builder_certified.or(Some("unknown")),
         ),
         // `.12`, `.14`, `.18`
         (
