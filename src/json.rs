@@ -16,15 +16,25 @@ pub const MAX_VALUES: usize = 2_000_000;
 
 /// Parses one document of at most `limit` bytes. Nesting stops at 128 levels.
 pub fn parse(bytes: &[u8], limit: usize) -> Result<Value, JsonError> {
+    parse_few(bytes, limit, MAX_VALUES)
+}
+
+/// The same, for a document that has at most so many `values`: each takes more memory
+/// than the two bytes that it can be written in.
+pub fn parse_few(bytes: &[u8], limit: usize, values: usize) -> Result<Value, JsonError> {
     if bytes.len() > limit {
         return Err(JsonError::TooLarge {
             size: bytes.len(),
             limit,
         });
     }
-    let left = Cell::new(MAX_VALUES);
+    let left = Cell::new(values);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { left: &left }.deserialize(&mut deserializer)?;
+    let strict = Strict {
+        left: &left,
+        values,
+    };
+    let value = strict.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -48,6 +58,7 @@ pub enum JsonError {
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     left: &'a Cell<usize>,
+    values: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
@@ -56,7 +67,8 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         let Some(left) = self.left.get().checked_sub(1) else {
             return Err(de::Error::custom(format_args!(
-                "more than {MAX_VALUES} values"
+                "more than {} values",
+                self.values
             )));
         };
         self.left.set(left);
@@ -156,5 +168,7 @@ mod tests {
         ));
         let many = format!("[{}0]", "0,".repeat(MAX_VALUES));
         assert!(parse(many.as_bytes(), usize::MAX).is_err());
+        assert!(parse_few(b"[1,2]", 1000, 3).is_ok());
+        assert!(parse_few(b"[1,2]", 1000, 2).is_err());
     }
 }

@@ -22,6 +22,8 @@ pub const MAX_BUNDLE: usize = 24 << 20;
 pub const MAX_PROOFS: usize = 16;
 /// The most certificates in a bundle's chain.
 pub const MAX_CHAIN: usize = 10;
+/// The most values in a bundle's JSON; those of the statement are in its payload.
+const MAX_VALUES: usize = 100_000;
 /// The most bundles in one file.
 pub const MAX_BUNDLES: usize = 64;
 /// The largest file of bundles that is read, in bytes.
@@ -56,7 +58,8 @@ impl Bundle {
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         // Read twice on purpose: the first pass refuses what two readers could
         // read differently, the second is the Sigstore client's own.
-        one_of_each(&json::parse(bytes, MAX_BUNDLE)?).map_err(BundleError::Shape)?;
+        one_of_each(&json::parse_few(bytes, MAX_BUNDLE, MAX_VALUES)?)
+            .map_err(BundleError::Shape)?;
         let text = std::str::from_utf8(bytes).map_err(|error| {
             BundleError::Shape(format!("no UTF-8 after byte {}", error.valid_up_to()))
         })?;

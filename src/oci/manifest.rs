@@ -34,6 +34,8 @@ pub const CREATED: &str = "org.opencontainers.image.created";
 
 /// The largest manifest that is read, in bytes (the limit that registries have).
 pub const MAX_MANIFEST: usize = 4 << 20;
+/// The most values in a manifest's JSON.
+const MAX_VALUES: usize = 500_000;
 /// The most descriptors in one manifest.
 pub const MAX_DESCRIPTORS: usize = 4096;
 
@@ -217,10 +219,11 @@ impl Manifest {
     /// header, or the descriptor that led here.
     pub fn parse(bytes: Bytes, stated: Option<&str>) -> Result<Self, OciError> {
         let refuse = |why: String| OciError::Manifest(why);
-        let value = json::parse(&bytes, MAX_MANIFEST).map_err(|source| OciError::Json {
-            what: "the manifest".to_owned(),
-            source,
-        })?;
+        let value =
+            json::parse_few(&bytes, MAX_MANIFEST, MAX_VALUES).map_err(|source| OciError::Json {
+                what: "the manifest".to_owned(),
+                source,
+            })?;
         for field in ["fsLayers", "history", "signatures"] {
             if value.get(field).is_some() {
                 return Err(refuse(format!("`{field}` belongs to Docker's schema 1")));
