@@ -165,6 +165,33 @@ fn media_type(bytes: &[u8]) -> &'static str {
     }
 }
 
+/// Bytes that arrive piece by piece: hashed as they are kept, so that it is done once.
+#[derive(Default)]
+pub struct Arriving {
+    bytes: Vec<u8>,
+    hasher: Sha256,
+}
+
+impl Arriving {
+    /// Keeps and hashes the next piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.hasher.update(piece);
+        self.bytes.extend_from_slice(piece);
+    }
+
+    /// All that arrived.
+    pub fn into_artifact(self, name: impl Into<String>) -> Artifact {
+        Artifact {
+            name: name.into(),
+            size: self.bytes.len() as u64,
+            digest: Digest::from_bytes(Algorithm::Sha256, &self.hasher.finalize()),
+            sha512: None,
+            media_type: Some(media_type(&self.bytes)),
+            content: Content::Held(self.bytes),
+        }
+    }
+}
+
 /// Yields the bytes of a packed artifact. What it returns is not believed:
 /// [`Artifact::into_bytes`] compares its digest.
 pub type Unpack = fn() -> io::Result<Vec<u8>>;
@@ -438,6 +465,12 @@ mod tests {
         assert_eq!(held.digest().to_string(), ABC);
         assert_eq!(held.sha256(), streamed.sha256());
         assert_eq!(streamed.size(), 3);
+        let mut arriving = Arriving::default();
+        arriving.push(b"a");
+        arriving.push(b"bc");
+        let arrived = arriving.into_artifact("abc");
+        assert_eq!(arrived.digest(), held.digest());
+        assert_eq!((arrived.size(), arrived.bytes()), (3, held.bytes()));
         assert!(
             streamed
                 .sha512()

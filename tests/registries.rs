@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -18,28 +18,7 @@ use serde_json::{Value, json};
 
 mod support;
 
-use support::{PATIENCE, Running, said, spawn};
-
-/// A peer, or None when it is not here.
-fn peer(name: &str) -> Option<PathBuf> {
-    let folder = match std::env::var_os("PROV_PEERS") {
-        Some(folder) => folder.into(),
-        None => Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers"),
-    };
-    let path = folder.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    let said = format!(
-        "{} is not there; `tests/peers/install` builds it",
-        path.display()
-    );
-    // Not every machine that tests is a Debian.
-    let optional = name == "docker-registry";
-    assert!(optional || std::env::var_os("CI").is_none(), "{said}");
-    eprintln!("SKIPPED: {said}");
-    None
-}
+use support::{PATIENCE, Running, peer, said, spawn};
 
 /// A registry that runs.
 struct Registry {

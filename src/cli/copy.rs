@@ -38,7 +38,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         (Name::Tag(tag), _) => tag.clone(),
     };
     let (from, to) = (store::open(&args.from)?, store::open(&args.to)?);
-    let (root, copied) = oci::wait(oci::copy(&*from, &args.from.name, &*to, Some(&tag)))
+    let (root, copied) = store::wait_for(oci::copy(&*from, &args.from.name, &*to, Some(&tag)))
         .and_then(|copied| copied)
         .map_err(|error| store::failure(&error, &args.from).with("to", &args.to))?;
     for (digest, error) in &copied.left {

@@ -75,7 +75,7 @@ pub(super) fn put(
     tag: &str,
     reference: &Reference,
 ) -> Result<Manifest, Failure> {
-    oci::wait(oci::push(target, files, artifact_type, Some(tag)))
+    store::wait_for(oci::push(target, files, artifact_type, Some(tag)))
         .map_err(|error| store::failure(&error, reference))?
         .map_err(|error| failure(&error, reference))
 }

@@ -70,7 +70,8 @@ pub(super) fn run(args: Args) -> CommandResult {
         Some(reference) => {
             let stored = Stored::find(&reference)?;
             let evidence = stored.evidence(&args.gate)?;
-            (reference.to_string(), stored.module(MAX_MODULE)?, evidence)
+            let module = stored.module(MAX_MODULE, &evidence)?;
+            (reference.to_string(), module, evidence)
         }
         None => {
             let name = files::name(&args.module);

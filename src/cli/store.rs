@@ -2,12 +2,12 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Digest};
 use crate::bundle::Evidence;
 use crate::oci::{
-    self, Bundles, Descriptor, Manifest, OciError, Patience, Place, Reference, Store,
+    self, Bundles, Descriptor, Manifest, OciError, Patience, Place, Progress, Reference, Store,
 };
 
 use super::error::{Failure, reasons};
@@ -35,10 +35,13 @@ pub(super) fn reference_or_file(argument: &OsStr) -> Result<Option<Reference>, F
         .map_err(|why| Failure::cant_say(format!("`{text}` is no reference")).with("reason", why))
 }
 
+/// What all transfers of this process have moved so far: one bar shows them together.
+static MOVED: LazyLock<Progress> = LazyLock::new(Progress::default);
+
 /// The store that `reference` names.
 pub(super) fn open(reference: &Reference) -> Result<Box<dyn Store>, Failure> {
     reference
-        .store(Patience::default())
+        .store(Patience::default(), &MOVED)
         .map_err(|error| failure(&error, reference))
 }
 
@@ -47,9 +50,15 @@ pub(super) fn wait<T>(
     reference: &Reference,
     work: impl Future<Output = Result<T, OciError>>,
 ) -> Result<T, Failure> {
-    oci::wait(work)
+    wait_for(work)
         .and_then(|done| done)
         .map_err(|error| failure(&error, reference))
+}
+
+/// Runs `work` to its end, and shows how far its transfers are when that takes long.
+pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, OciError> {
+    let _shown = ui::Waiting::transfer(|| (MOVED.moved(), MOVED.expected()));
+    oci::wait(work)
 }
 
 /// A failure of a store. It never knows a no: that something is not signed can be
@@ -138,11 +147,7 @@ impl Stored {
     /// or else the one file that it stores.
     pub(super) fn artifact(&self, evidence: &[Evidence]) -> Result<Artifact, Failure> {
         let name = self.reference.to_string();
-        let speaks_of_manifest = evidence
-            .iter()
-            .filter_map(|each| each.bundle.unverified_statement().ok())
-            .any(|statement| statement.subject_digests().contains(self.manifest.digest()));
-        if speaks_of_manifest || self.manifest.layers().len() != 1 {
+        if speaks_of(evidence, self.manifest.digest()) || self.manifest.layers().len() != 1 {
             return Ok(Artifact::from_bytes(name, self.manifest.bytes().to_vec()));
         }
         let layer = self.layer()?;
@@ -151,16 +156,26 @@ impl Stored {
         })
     }
 
-    /// The bytes of the one file that it stores.
-    pub(super) fn module(&self, limit: u64) -> Result<Artifact, Failure> {
+    /// The bytes of the one file that it stores, which `evidence` must be about: that
+    /// the manifest was attested is no word about what a module in it may do.
+    pub(super) fn module(&self, limit: u64, evidence: &[Evidence]) -> Result<Artifact, Failure> {
         let layer = self.layer()?;
-        let bytes = wait(&self.reference, async {
-            self.store.blob(layer).await?.read(limit).await
-        })?;
-        Ok(Artifact::from_bytes(
-            self.reference.to_string(),
-            bytes.into(),
-        ))
+        if speaks_of(evidence, self.manifest.digest()) && !may_speak_of(evidence, &layer.digest) {
+            return Err(Failure::no(format!(
+                "the evidence about `{}` is about its manifest, not about the module that runs",
+                self.reference
+            ))
+            .with("seen", self.manifest.digest())
+            .with("wanted", &layer.digest)
+            .hint(format!(
+                "`prov attest FILE --push {}` states both",
+                self.reference
+            )));
+        }
+        let name = self.reference.to_string();
+        wait(&self.reference, async {
+            self.store.blob(layer).await?.into_held(name, limit).await
+        })
     }
 
     fn layer(&self) -> Result<&Descriptor, Failure> {
@@ -176,4 +191,20 @@ impl Stored {
             ),
         }
     }
+}
+
+/// Whether a statement in it names the digest, by its own word.
+fn speaks_of(evidence: &[Evidence], digest: &Digest) -> bool {
+    evidence
+        .iter()
+        .filter_map(|each| each.bundle.unverified_statement().ok())
+        .any(|statement| statement.subject_digests().contains(digest))
+}
+
+/// The same, and for what names nothing: a signature over bytes.
+fn may_speak_of(evidence: &[Evidence], digest: &Digest) -> bool {
+    speaks_of(evidence, digest)
+        || evidence
+            .iter()
+            .any(|each| each.bundle.unverified_statement().is_err())
 }

@@ -177,10 +177,33 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Shows what `message` says from half a second on.
     pub(super) fn start(message: impl Fn() -> String + Send + 'static) -> Self {
+        Self::drawing("{spinner} {msg} {elapsed}", move |bar| {
+            bar.set_message(message());
+            true
+        })
+    }
+
+    /// Shows what `measure` says from half a second on: how many bytes have come, and
+    /// of how many.
+    pub(super) fn transfer(measure: impl Fn() -> (u64, u64) + Send + 'static) -> Self {
+        let template = "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}";
+        Self::drawing(template, move |bar| {
+            let (moved, expected) = measure();
+            bar.set_length(expected);
+            bar.set_position(moved);
+            expected > 0
+        })
+    }
+
+    /// `renew` sets the bar to what is now, and tells whether there is anything to see.
+    fn drawing(
+        template: &'static str,
+        renew: impl Fn(&ProgressBar) -> bool + Send + 'static,
+    ) -> Self {
         let (mut done, mut drawing) = (None, None);
         if std::io::stderr().is_terminal() {
             let (sender, stop) = mpsc::channel();
-            let draw = move || draw(&stop, message);
+            let draw = move || draw(&stop, template, renew);
             drawing = thread::Builder::new().spawn(draw).ok();
             done = Some(sender);
         }
@@ -197,18 +220,19 @@ impl Drop for Waiting {
     }
 }
 
-fn draw(stop: &mpsc::Receiver<()>, message: impl Fn() -> String) {
+fn draw(stop: &mpsc::Receiver<()>, template: &str, renew: impl Fn(&ProgressBar) -> bool) {
     let waits = |time| stop.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
     if !waits(Duration::from_millis(500)) {
         return;
     }
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     while waits(Duration::from_millis(100)) {
-        bar.set_message(message());
-        bar.tick();
+        if renew(&bar) {
+            bar.tick();
+        }
     }
     bar.finish_and_clear();
 }

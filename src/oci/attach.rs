@@ -25,7 +25,7 @@ const CONTENT: &str = "dev.sigstore.bundle.content";
 pub const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 /// The most bytes that the manifests of all referrers of one subject may have.
 const MAX_MANIFESTS: usize = 64 << 20;
-/// How many referrers are fetched at once.
+/// How many referrers are on their way at once.
 const AT_ONCE: usize = 8;
 
 /// The manifest that attaches `bundle` to `subject`. It is made of what is signed
@@ -97,12 +97,20 @@ pub async fn attach(
         .map(|bundle| referrer(subject, bundle))
         .collect::<Result<_, _>>()?;
     put_bytes(store, EMPTY_TYPE, &Bytes::from_static(EMPTY)).await?;
-    for (manifest, bundle) in manifests.iter().zip(bundles) {
-        for layer in manifest.layers() {
-            store.put_blob(layer, Content::Bytes(bundle)).await?;
-        }
-        store.put_manifest(manifest, None).await?;
-    }
+    let puts: Vec<_> = manifests
+        .iter()
+        .zip(bundles)
+        .map(|(manifest, bundle)| async move {
+            for layer in manifest.layers() {
+                store.put_blob(layer, Content::Bytes(bundle)).await?;
+            }
+            store.put_manifest(manifest, None).await
+        })
+        .collect();
+    stream::iter(puts)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     let listed: Vec<_> = manifests.iter().map(Manifest::referrer).collect();
     store.list(&subject.digest, &listed).await?;
     read_back(store, &subject.digest, &listed).await?;

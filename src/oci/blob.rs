@@ -1,20 +1,24 @@
 //! Content on its way: hashed as it passes, and never more of it than was said.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::artifact::{Algorithm, Artifact, Digest};
+use crate::artifact::{Algorithm, Arriving, Artifact, Digest};
 
-use super::{Descriptor, OciError, Store};
+use super::progress::Share;
+use super::{Descriptor, OciError, Progress, Store};
 
 /// How much of a file is read at once.
 const CHUNK: usize = 256 << 10;
+/// How many pieces of a file are on their way before more memory is taken.
+const LENT: usize = 4;
 
 /// Pieces of content, or why there are no more of them.
 pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, OciError>> + Send>>;
@@ -29,6 +33,7 @@ pub struct Blob {
     /// None when whoever gets it compares the digest itself, or when it is over.
     hasher: Option<Hasher>,
     over: bool,
+    share: Option<Share>,
 }
 
 impl Blob {
@@ -41,7 +46,14 @@ impl Blob {
             seen: 0,
             hasher: Some(Hasher::new(descriptor.digest.algorithm())),
             over: false,
+            share: None,
         }
+    }
+
+    /// The same, which moves `progress` on as it passes.
+    pub(super) fn counted_by(mut self, progress: &Progress) -> Self {
+        self.share = Some(progress.begin(self.size));
+        self
     }
 
     /// The next piece; None at its good end.
@@ -65,6 +77,9 @@ impl Blob {
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
+        }
+        if let Some(share) = &mut self.share {
+            share.pass(chunk.len());
         }
         Ok(chunk)
     }
@@ -120,13 +135,51 @@ impl Blob {
         Ok(Artifact::streamed(name, self.wanted, self.size))
     }
 
-    /// The pieces as a stream.
+    /// All of it, at most `limit` bytes, as an artifact that can be run: hashed once,
+    /// as it is kept.
+    pub async fn into_held(
+        mut self,
+        name: impl Into<String>,
+        limit: u64,
+    ) -> Result<Artifact, OciError> {
+        if self.size > limit {
+            return Err(OciError::TooLarge {
+                what: self.wanted.to_string(),
+                limit,
+            });
+        }
+        self.hasher = None;
+        let mut arriving = Arriving::default();
+        while let Some(chunk) = self.next().await {
+            arriving.push(&chunk?);
+        }
+        let artifact = arriving.into_artifact(name);
+        match *artifact.digest() == self.wanted {
+            true => Ok(artifact),
+            false => Err(OciError::OtherDigest {
+                what: self.wanted.clone(),
+                seen: artifact.digest().clone(),
+            }),
+        }
+    }
+
+    /// The pieces as a stream, without the first `skip` bytes.
     pub(super) fn into_stream(
         self,
+        skip: u64,
     ) -> impl Stream<Item = Result<Bytes, OciError>> + Send + 'static {
-        stream::unfold(self, |mut blob| async move {
-            let next = blob.next().await?;
-            Some((next, blob))
+        stream::unfold((self, skip), |(mut blob, mut skip)| async move {
+            loop {
+                let next = match blob.next().await? {
+                    Ok(chunk) if chunk.len() as u64 <= skip => {
+                        skip -= chunk.len() as u64;
+                        continue;
+                    }
+                    Ok(mut chunk) => Ok(chunk.split_off(std::mem::take(&mut skip) as usize)),
+                    Err(error) => Err(error),
+                };
+                return Some((next, (blob, skip)));
+            }
         })
     }
 }
@@ -144,8 +197,13 @@ pub enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// Opens it; it must turn out to be what `descriptor` says.
-    pub(super) async fn open(&self, descriptor: &Descriptor) -> Result<Blob, OciError> {
+    /// Opens it; it must turn out to be what `descriptor` says. What another store
+    /// has, that store counts.
+    pub(super) async fn open(
+        &self,
+        descriptor: &Descriptor,
+        progress: &Progress,
+    ) -> Result<Blob, OciError> {
         let chunks: Chunks = match self {
             Content::Store(store) => return store.blob(descriptor).await,
             Content::Bytes(bytes) => {
@@ -154,13 +212,17 @@ impl Content<'_> {
             }
             Content::File(path) => file_chunks(path)?,
         };
-        Ok(Blob::new(descriptor, chunks))
+        Ok(Blob::new(descriptor, chunks).counted_by(progress))
     }
 
     /// Opens it for a receiver that compares the digest itself, as a registry does:
     /// what lies here was hashed already when its descriptor was made.
-    pub(super) async fn open_unhashed(&self, descriptor: &Descriptor) -> Result<Blob, OciError> {
-        let mut blob = self.open(descriptor).await?;
+    pub(super) async fn open_unhashed(
+        &self,
+        descriptor: &Descriptor,
+        progress: &Progress,
+    ) -> Result<Blob, OciError> {
+        let mut blob = self.open(descriptor, progress).await?;
         if !matches!(self, Content::Store(_)) {
             blob.hasher = None;
         }
@@ -176,21 +238,55 @@ pub(super) fn file_chunks(path: &Path) -> Result<Chunks, OciError> {
         source,
     };
     let file = File::open(&path).map_err(|error| unreadable(&path, error))?;
-    let chunks = stream::unfold(Some(file), move |file| {
-        let next = file.and_then(|mut file| {
-            let mut chunk = vec![0; CHUNK];
-            match file.read(&mut chunk) {
-                Ok(0) => None,
-                Ok(count) => {
-                    chunk.truncate(count);
-                    Some((Ok(Bytes::from(chunk)), Some(file)))
-                }
-                Err(error) => Some((Err(unreadable(&path, error)), None)),
-            }
+    let start = Some((file, Buffers::default()));
+    let chunks = stream::unfold(start, move |open| {
+        let next = open.and_then(|(mut file, mut buffers)| match buffers.fill(&mut file) {
+            Ok(chunk) if chunk.is_empty() => None,
+            Ok(chunk) => Some((Ok(chunk), Some((file, buffers)))),
+            Err(error) => Some((Err(unreadable(&path, error)), None)),
         });
         std::future::ready(next)
     });
     Ok(chunks.boxed())
+}
+
+/// Buffers that go round: memory that is fresh each time costs more than to copy
+/// a file into it.
+#[derive(Default)]
+struct Buffers {
+    /// What was passed on, the oldest first. It is free when nobody else has it.
+    lent: VecDeque<Bytes>,
+}
+
+impl Buffers {
+    /// The next piece of `file`; nothing at its end.
+    fn fill(&mut self, file: &mut File) -> io::Result<Bytes> {
+        let mut buffer = self.free();
+        let count = loop {
+            match file.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                count => break count?,
+            }
+        };
+        buffer.truncate(count);
+        let chunk = buffer.freeze();
+        if self.lent.len() < LENT {
+            self.lent.push_back(chunk.clone());
+        }
+        Ok(chunk)
+    }
+
+    fn free(&mut self) -> BytesMut {
+        match self.lent.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(mut free)) => {
+                free.resize(CHUNK, 0);
+                return free;
+            }
+            Some(Err(taken)) => self.lent.push_front(taken),
+            None => {}
+        }
+        BytesMut::zeroed(CHUNK)
+    }
 }
 
 /// A digest in the making.
@@ -258,6 +354,24 @@ mod tests {
     }
 
     #[test]
+    fn held_bytes_are_those_that_were_said() {
+        let held = |wanted: &'static [u8], sent: &'static [u8]| {
+            let descriptor = Descriptor::of("a", wanted);
+            let pieces = stream::iter([Ok(Bytes::from_static(sent))]).boxed();
+            wait(Blob::new(&descriptor, pieces).into_held("a", 3)).unwrap()
+        };
+        let artifact = held(b"abc", b"abc").unwrap();
+        assert_eq!(artifact.bytes(), Some(&b"abc"[..]));
+        assert_eq!(*artifact.digest(), Digest::sha256(b"abc"));
+        let wrong = held(b"abc", b"abd");
+        assert!(matches!(wrong, Err(OciError::OtherDigest { .. })));
+        let short = held(b"abc", b"ab");
+        assert!(matches!(short, Err(OciError::OtherSize { .. })));
+        let large = held(b"abcd", b"abcd");
+        assert!(matches!(large, Err(OciError::TooLarge { .. })));
+    }
+
+    #[test]
     fn sha512_too() {
         let mut hasher = Hasher::new(Algorithm::Sha512);
         hasher.update(b"abc");
@@ -276,7 +390,7 @@ mod tests {
         let descriptor = Descriptor::of("a", &bytes);
         let read = wait(async {
             Content::File(file.path())
-                .open(&descriptor)
+                .open(&descriptor, &Progress::default())
                 .await?
                 .read(1 << 20)
                 .await

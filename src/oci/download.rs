@@ -30,7 +30,7 @@ pub(super) async fn start(registry: &Registry, descriptor: &Descriptor) -> Resul
             Err(error) => Some((Err(error), None)),
         }
     });
-    Ok(Blob::new(descriptor, chunks.boxed()))
+    Ok(Blob::new(descriptor, chunks.boxed()).counted_by(&registry.progress))
 }
 
 struct Download {

@@ -20,7 +20,7 @@ use super::blob::{Content, file_chunks};
 use super::fallback;
 use super::{
     Answer, Blob, Descriptor, IMAGE_INDEX, MAX_MANIFEST, MAX_REFERRERS, Manifest, Name, OciError,
-    Store,
+    Progress, Store,
 };
 
 /// Annotation of an entry of `index.json`: its tag.
@@ -36,6 +36,7 @@ pub(super) const MAX_ENTRIES: usize = 4096;
 #[derive(Clone, Debug)]
 pub struct Layout {
     folder: PathBuf,
+    progress: Progress,
 }
 
 impl Layout {
@@ -43,7 +44,14 @@ impl Layout {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
+            progress: Progress::default(),
         }
+    }
+
+    /// The same, whose transfers move `progress` on.
+    pub fn counted_by(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
+        self
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
@@ -241,7 +249,7 @@ impl Layout {
         let failed = |error| broken(&path, error);
         fs::create_dir_all(folder).map_err(failed)?;
         let mut file = temporary(folder).map_err(failed)?;
-        let mut blob = content.open(descriptor).await?;
+        let mut blob = content.open(descriptor, &self.progress).await?;
         while let Some(chunk) = blob.next().await {
             file.write_all(&chunk?).map_err(failed)?;
         }
@@ -325,7 +333,7 @@ impl Store for Layout {
             self.check()?;
             let path = self.blob_path(&descriptor.digest);
             match file_chunks(&path) {
-                Ok(chunks) => Ok(Blob::new(descriptor, chunks)),
+                Ok(chunks) => Ok(Blob::new(descriptor, chunks).counted_by(&self.progress)),
                 Err(OciError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                     Err(OciError::NotFound {
                         what: descriptor.digest.to_string(),

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use crate::artifact::Digest;
 
 use super::blob::Content;
-use super::{Answer, Blob, Descriptor, Manifest, Name, OciError, Store};
+use super::{Answer, Blob, Descriptor, Manifest, Name, OciError, Progress, Store};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -58,7 +58,9 @@ impl Store for Memory {
             let bytes = found.ok_or_else(|| OciError::NotFound {
                 what: descriptor.digest.to_string(),
             })?;
-            Content::Bytes(&bytes).open(descriptor).await
+            Content::Bytes(&bytes)
+                .open(descriptor, &Progress::default())
+                .await
         }
         .boxed()
     }
@@ -69,7 +71,11 @@ impl Store for Memory {
         content: Content<'a>,
     ) -> Answer<'a, bool> {
         async move {
-            let bytes = content.open(descriptor).await?.read(u64::MAX).await?;
+            let bytes = content
+                .open(descriptor, &Progress::default())
+                .await?
+                .read(u64::MAX)
+                .await?;
             let before = self.held().blobs.insert(descriptor.digest.clone(), bytes);
             Ok(before.is_none())
         }

@@ -20,11 +20,13 @@ mod manifest;
 mod memory;
 mod package;
 mod pointer;
+mod progress;
 mod reference;
 mod registry;
 mod snapshot;
 mod tls;
 mod transport;
+mod upload;
 mod wasm;
 
 use std::sync::OnceLock;
@@ -44,6 +46,7 @@ pub use layout::Layout;
 pub use manifest::*;
 pub use memory::Memory;
 pub use package::{FILE_TYPE, PackError, Packed, pack, push};
+pub use progress::Progress;
 pub use reference::{Name, Place, Reference, Repository};
 pub use registry::Registry;
 pub use snapshot::{Snapshot, Tagged};
@@ -85,11 +88,16 @@ pub trait Store: Send + Sync {
 }
 
 impl Reference {
-    /// The store that it names. Nothing is asked of it yet.
-    pub fn store(&self, patience: Patience) -> Result<Box<dyn Store>, OciError> {
+    /// The store that it names, whose transfers move `progress` on. Nothing is asked
+    /// of it yet.
+    pub fn store(
+        &self,
+        patience: Patience,
+        progress: &Progress,
+    ) -> Result<Box<dyn Store>, OciError> {
         Ok(match &self.place {
-            Place::Registry(repository) => Box::new(Registry::new(repository, patience)?),
-            Place::Layout(folder) => Box::new(Layout::new(folder)),
+            Place::Registry(repository) => Box::new(Registry::new(repository, patience, progress)?),
+            Place::Layout(folder) => Box::new(Layout::new(folder).counted_by(progress)),
         })
     }
 }

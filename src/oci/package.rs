@@ -7,6 +7,7 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::artifact::{Artifact, ArtifactError};
 
@@ -19,6 +20,8 @@ use super::{
 pub const FILE_TYPE: &str = "application/vnd.prov.file.v1";
 /// Media type of its layer.
 const BINARY: &str = "application/octet-stream";
+/// How many files are on their way at once.
+const AT_ONCE: usize = 4;
 
 /// A file that was looked at, and the manifest that stores it.
 #[derive(Debug)]
@@ -115,15 +118,23 @@ pub async fn push(
         [one] => one.manifest.clone(),
         several => index(several, artifact_type)?,
     };
-    for file in files {
-        for layer in file.manifest.layers() {
-            store.put_blob(layer, Content::File(&file.path)).await?;
-        }
-        put_bytes(store, EMPTY_TYPE, &file.config).await?;
-        if files.len() > 1 {
-            store.put_manifest(&file.manifest, None).await?;
-        }
-    }
+    let puts: Vec<_> = files
+        .iter()
+        .map(|file| async move {
+            for layer in file.manifest.layers() {
+                store.put_blob(layer, Content::File(&file.path)).await?;
+            }
+            put_bytes(store, EMPTY_TYPE, &file.config).await?;
+            match files.len() {
+                1 => Ok(()),
+                _ => store.put_manifest(&file.manifest, None).await,
+            }
+        })
+        .collect();
+    stream::iter(puts)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     store.put_manifest(&root, tag).await?;
     read_back_root(store, &root, tag).await?;
     Ok(root)

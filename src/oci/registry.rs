@@ -10,9 +10,10 @@ use crate::artifact::{Algorithm, Digest};
 
 use super::auth::Scope;
 use super::blob::Content;
-use super::transport::{Ask, Body, Transport, backoff};
+use super::transport::{Ask, Body, Transport};
 use super::{
-    Answer, Blob, Descriptor, MAX_MANIFEST, Manifest, Name, OciError, Patience, Repository, Store,
+    Answer, Blob, Descriptor, MAX_MANIFEST, Manifest, Name, OciError, Patience, Progress,
+    Repository, Store,
 };
 use super::{download, listing};
 
@@ -27,14 +28,20 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, \
 pub struct Registry {
     pub(super) transport: Arc<Transport>,
     pub(super) repository: Arc<Repository>,
+    pub(super) progress: Progress,
 }
 
 impl Registry {
-    /// The registry that has `repository`.
-    pub fn new(repository: &Repository, patience: Patience) -> Result<Self, OciError> {
+    /// The registry that has `repository`; its transfers move `progress` on.
+    pub fn new(
+        repository: &Repository,
+        patience: Patience,
+        progress: &Progress,
+    ) -> Result<Self, OciError> {
         Ok(Self {
             transport: Arc::new(Transport::new(repository, patience)?),
             repository: Arc::new(repository.clone()),
+            progress: progress.clone(),
         })
     }
 
@@ -85,117 +92,6 @@ impl Registry {
         match wanted {
             Some(what) if what != seen => Err(OciError::OtherDigest { what, seen }),
             _ => Manifest::parse(bytes, stated.as_deref()),
-        }
-    }
-
-    async fn upload(
-        &self,
-        descriptor: &Descriptor,
-        content: Content<'_>,
-    ) -> Result<bool, OciError> {
-        let mut tries = 0;
-        loop {
-            if self.has_blob(descriptor).await? {
-                return Ok(tries > 0);
-            }
-            match self.upload_once(descriptor, content).await {
-                Err(OciError::Connection { .. }) if tries < self.transport.patience.retries => {
-                    tries += 1;
-                    tokio::time::sleep(backoff(tries)).await;
-                }
-                answer => return answer.map(|()| true),
-            }
-        }
-    }
-
-    async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, OciError> {
-        let ask = Ask {
-            method: Method::HEAD,
-            url: self.url(&format!("blobs/{}", descriptor.digest))?,
-            scope: Scope::Push,
-            accept: None,
-            from: 0,
-            body: Body::Nothing,
-            what: format!("whether {} is there", descriptor.digest),
-        };
-        let response = self.transport.send(&ask).await?;
-        match response.status() {
-            StatusCode::NOT_FOUND => Ok(false),
-            StatusCode::OK => {
-                let length = response.headers().get("content-length");
-                let seen = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-                match seen {
-                    Some(seen) if seen != descriptor.size => Err(OciError::OtherSize {
-                        what: descriptor.digest.clone(),
-                        seen,
-                        wanted: descriptor.size,
-                    }),
-                    _ => Ok(true),
-                }
-            }
-            _ => Err(self.transport.failure(response, &ask.what).await),
-        }
-    }
-
-    async fn upload_once(
-        &self,
-        descriptor: &Descriptor,
-        content: Content<'_>,
-    ) -> Result<(), OciError> {
-        let what = format!("the upload of {}", descriptor.digest);
-        let mut url = self.url("blobs/uploads/")?;
-        // Between repositories of one registry, content need not travel.
-        if let Content::Store(store) = content
-            && let Some(other) = store.repository()
-            && other.host == self.repository.host
-            && other.path != self.repository.path
-        {
-            url.query_pairs_mut()
-                .append_pair("mount", &descriptor.digest.to_string())
-                .append_pair("from", &other.path);
-        }
-        let start = Ask {
-            method: Method::POST,
-            url,
-            scope: Scope::Push,
-            accept: None,
-            from: 0,
-            body: Body::Nothing,
-            what,
-        };
-        let response = self.transport.send(&start).await?;
-        let what = start.what;
-        match response.status() {
-            StatusCode::CREATED => return Ok(()),
-            StatusCode::ACCEPTED => {}
-            _ => return Err(self.upload_failure(response, &what).await),
-        }
-        let mut url = self
-            .transport
-            .pointed(response.url(), response.headers(), &what)?;
-        url.query_pairs_mut()
-            .append_pair("digest", &descriptor.digest.to_string());
-        let finish = Ask {
-            method: Method::PUT,
-            url,
-            scope: Scope::Push,
-            accept: None,
-            from: 0,
-            body: Body::Content(descriptor, content),
-            what,
-        };
-        let response = self.transport.send(&finish).await?;
-        match response.status() {
-            StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(()),
-            _ => Err(self.upload_failure(response, &finish.what).await),
-        }
-    }
-
-    /// A 404 in an upload is no absence: it is a registry that does not do it.
-    async fn upload_failure(&self, response: Response, what: &str) -> OciError {
-        match self.transport.failure(response, what).await {
-            OciError::NotFound { .. } => self.transport.answer(what, StatusCode::NOT_FOUND),
-            failure => failure,
         }
     }
 

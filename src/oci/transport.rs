@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, RETRY_AFTER,
 };
 use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 
 use super::auth::{Scope, Session};
 use super::blob::Content;
 use super::pointer::{self, same_origin};
-use super::{Descriptor, OciError, Repository};
+use super::{Descriptor, OciError, Progress, Repository};
 
 /// The most redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -63,7 +63,7 @@ pub(super) struct Ask<'a> {
     pub(super) url: Url,
     pub(super) scope: Scope,
     pub(super) accept: Option<&'static str>,
-    /// For content: from this byte on.
+    /// For content, in either direction: from this byte on.
     pub(super) from: u64,
     pub(super) body: Body<'a>,
     /// What it is about, for errors.
@@ -74,7 +74,7 @@ pub(super) struct Ask<'a> {
 pub(super) enum Body<'a> {
     Nothing,
     Bytes(&'a str, Bytes),
-    Content(&'a Descriptor, Content<'a>),
+    Content(&'a Descriptor, Content<'a>, &'a Progress),
 }
 
 /// The connections to one registry.
@@ -190,23 +190,29 @@ impl Transport {
         if let Some(accept) = ask.accept {
             request = request.header(ACCEPT, accept);
         }
-        if ask.from > 0 {
+        if ask.from > 0 && ask.method == Method::GET {
             request = request.header("range", format!("bytes={}-", ask.from));
         }
         let mut time = self.patience.document;
         request = match &ask.body {
-            Body::Nothing if ask.method == Method::POST => request.header(CONTENT_LENGTH, 0),
+            Body::Nothing if matches!(ask.method, Method::POST | Method::PUT) => {
+                request.header(CONTENT_LENGTH, 0)
+            }
             Body::Nothing => request,
             Body::Bytes(media_type, bytes) => request
                 .header(CONTENT_TYPE, *media_type)
                 .body(bytes.clone()),
-            Body::Content(descriptor, content) => {
+            Body::Content(descriptor, content, progress) => {
                 time = self.patience.for_content(descriptor.size);
-                let blob = content.open_unhashed(descriptor).await?;
+                let blob = content.open_unhashed(descriptor, progress).await?;
+                if ask.from > 0 {
+                    let range = format!("{}-{}", ask.from, descriptor.size - 1);
+                    request = request.header(CONTENT_RANGE, range);
+                }
                 request
                     .header(CONTENT_TYPE, "application/octet-stream")
-                    .header(CONTENT_LENGTH, descriptor.size)
-                    .body(reqwest::Body::wrap_stream(blob.into_stream()))
+                    .header(CONTENT_LENGTH, descriptor.size - ask.from)
+                    .body(reqwest::Body::wrap_stream(blob.into_stream(ask.from)))
             }
         };
         match tokio::time::timeout(time, request.send()).await {

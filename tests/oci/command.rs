@@ -1,8 +1,9 @@
 //! The commands against registries and layouts, and whom they tell credentials.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use super::*;
 use crate::honest::{Honest, Options, base64};
@@ -477,4 +478,121 @@ fn a_broken_configuration_is_told() {
         said.contains("config.json") && !said.contains("secret"),
         "{said}"
     );
+}
+
+/// Case 6 (CVE-2026-50163): archives are content like any other and never unpacked,
+/// whatever an annotation asks for.
+#[test]
+fn archives_are_not_unpacked() {
+    let folder = folder();
+    let path = folder.path();
+    let mut archive = Vec::new();
+    for (name, kind, target) in [
+        ("../escaped", b'0', ""),
+        ("/tmp/escaped", b'0', ""),
+        ("link", b'1', "../mine.key"),
+        ("symlink", b'2', "/etc"),
+    ] {
+        let mut header = [0; 512];
+        for (at, text) in [
+            (0, name),
+            (100, "0000644"),
+            (124, "00000000000"),
+            (157, target),
+        ] {
+            header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        header[148..156].copy_from_slice(b"        ");
+        header[156] = kind;
+        archive.extend(header);
+    }
+    archive.extend([0; 1024]);
+    let registry = Honest::new(true);
+    let (_, mut manifest) = artifact(&registry, &archive, "v1");
+    manifest["layers"][0]["mediaType"] = json!("application/vnd.oci.image.layer.v1.tar");
+    manifest["layers"][0]["annotations"] = json!({
+        "org.opencontainers.image.title": "archive.tar",
+        "io.deis.oras.content.unpack": "true",
+    });
+    registry.put_manifest(&manifest, Some("v1"));
+    let server = registry.serve();
+    let place = format!("{}/a:v1", server.host());
+    expect(path, 0, &["pull", &place, "--output", "deep/pulled"]);
+    assert_eq!(
+        fs::read(path.join("deep/pulled/archive.tar")).unwrap(),
+        archive
+    );
+    for (folder, count) in [("deep", 1), ("deep/pulled", 1)] {
+        assert_eq!(fs::read_dir(path.join(folder)).unwrap().count(), count);
+    }
+}
+
+/// Only at a terminal, and only what takes long.
+#[test]
+fn progress_is_shown_at_a_terminal() {
+    let registry = Honest::new(true);
+    artifact(&registry, &[7; 1_000_000], "v1");
+    let server = registry.serve_but(|request, honest| {
+        let reply = (request.method == "GET" && request.path.contains("/blobs/"))
+            .then(|| honest.handle(request).body)?;
+        Some(Reply::raw(move |stream| {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", reply.len());
+            let _ = stream.write_all(head.as_bytes());
+            for piece in reply.chunks(50_000) {
+                std::thread::sleep(Duration::from_millis(70));
+                let _ = stream.write_all(piece);
+            }
+        }))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let place = format!("{}/a:v1", server.host());
+    let quiet = expect(folder.path(), 0, &["pull", &place]);
+    assert!(!quiet.contains("/s"), "{quiet}");
+    let prov = support::prov();
+    let command = format!(
+        "{} pull {place} --force",
+        prov.get_program().to_str().unwrap()
+    );
+    let terminal = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .current_dir(folder.path())
+        .env("TERM", "xterm")
+        .output();
+    let Ok(terminal) = terminal else {
+        let _ = std::io::stderr().write_all(b"SKIPPED: script(1) is not there to be a terminal\n");
+        return;
+    };
+    let shown = said(&terminal);
+    assert!(
+        shown.contains(" of 1.00 MB, ") && shown.contains("/s"),
+        "{shown}"
+    );
+}
+
+/// Evidence about the manifest verifies what is stored, and runs nothing: only what a
+/// statement names is admitted.
+#[test]
+fn evidence_about_the_manifest_runs_nothing() {
+    let folder = folder();
+    let path = folder.path();
+    let pushed = expect(path, 0, &["push", "hello.wasm", "oci:layout:v1"]);
+    let digest = pushed.trim().rsplit_once("@sha256:").unwrap().1;
+    let digest = digest.split_whitespace().next().unwrap();
+    let manifest = path.join("layout/blobs/sha256").join(digest);
+    fs::copy(manifest, path.join("manifest.json")).unwrap();
+    expect(path, 0, &["attest", "manifest.json", "--key", "mine.key"]);
+    let evidence = "manifest.json.sigstore.jsonl";
+    expect(path, 0, &["attach", "oci:layout:v1", evidence]);
+    expect(path, 0, &with_trust(&["verify", "oci:layout:v1"]));
+    let said = expect(path, 1, &with_trust(&["run", "oci:layout:v1"]));
+    assert!(said.contains("about its manifest"), "{said}");
+    assert!(!said.contains("hello\n"), "{said}");
+    // Evidence about the module beside it runs the module.
+    expect(
+        path,
+        0,
+        &["attach", "oci:layout:v1", "hello.wasm.sigstore.jsonl"],
+    );
+    let said = expect(path, 0, &with_trust(&["run", "oci:layout:v1"]));
+    assert!(said.contains("hello\n"), "{said}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::server::{Reply, Request, Server};
 
@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) api: bool,
     /// How many referrers stand on a page.
     pub(crate) page: Option<usize>,
+    /// Whether it forgets uploads that broke off.
+    pub(crate) forgets: bool,
     /// `user:password` that it wants by HTTP's basic authentication.
     pub(crate) basic: Option<&'static str>,
     /// `user:password` that its token server wants.
@@ -34,14 +36,26 @@ struct State {
     blobs: BTreeMap<String, Vec<u8>>,
     manifests: BTreeMap<String, (String, Vec<u8>)>,
     tags: BTreeMap<String, String>,
+    /// What has come of uploads that go on.
+    sessions: BTreeMap<String, Vec<u8>>,
+    begun: usize,
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// The digest of `bytes` by the algorithm of `wanted`.
+pub(crate) fn digest_like(wanted: &str, bytes: &[u8]) -> Option<String> {
+    match wanted.split_once(':')?.0 {
+        "sha256" => Some(sha256(bytes)),
+        "sha512" => Some(format!("sha512:{}", hex(&Sha512::digest(bytes)))),
+        _ => None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Honest {
@@ -65,6 +79,16 @@ impl Honest {
         Server::start(move |request| honest.handle(request))
     }
 
+    /// Serves it over connections that break off after as many bytes of a body as
+    /// `cut` says.
+    pub(crate) fn serve_cutting(
+        &self,
+        cut: impl Fn(&Request) -> Option<u64> + Send + Sync + 'static,
+    ) -> Server {
+        let honest = self.clone();
+        Server::cutting(cut, move |request| honest.handle(request))
+    }
+
     /// Serves it with exceptions: what `lie` says is said instead.
     pub(crate) fn serve_but(
         &self,
@@ -78,12 +102,38 @@ impl Honest {
 
     pub(crate) fn put_blob(&self, bytes: &[u8]) -> String {
         let digest = sha256(bytes);
-        self.state
-            .lock()
-            .unwrap()
-            .blobs
-            .insert(digest.clone(), bytes.to_vec());
+        self.insert_blob(&digest, bytes.to_vec());
         digest
+    }
+
+    pub(crate) fn insert_blob(&self, digest: &str, bytes: Vec<u8>) {
+        let mut state = self.state.lock().unwrap();
+        state.blobs.insert(digest.to_owned(), bytes);
+    }
+
+    pub(crate) fn has_blob(&self, digest: &str) -> bool {
+        self.state.lock().unwrap().blobs.contains_key(digest)
+    }
+
+    pub(crate) fn new_session(&self) -> String {
+        let mut state = self.state.lock().unwrap();
+        state.begun += 1;
+        let session = state.begun.to_string();
+        state.sessions.insert(session.clone(), Vec::new());
+        session
+    }
+
+    pub(crate) fn session(&self, session: &str) -> Option<Vec<u8>> {
+        self.state.lock().unwrap().sessions.get(session).cloned()
+    }
+
+    pub(crate) fn set_session(&self, session: &str, content: Vec<u8>) {
+        let mut state = self.state.lock().unwrap();
+        state.sessions.insert(session.to_owned(), content);
+    }
+
+    pub(crate) fn end(&self, session: &str) {
+        self.state.lock().unwrap().sessions.remove(session);
     }
 
     pub(crate) fn put_manifest(&self, manifest: &Value, tag: Option<&str>) -> String {
@@ -131,6 +181,7 @@ impl Honest {
             ("/blobs/", Self::blob),
             ("/manifests/", Self::manifest_request),
             ("/referrers/", Self::referrers),
+            ("/tags/", Self::tag_list),
         ] {
             if let Some((repository, name)) = rest.split_once(middle) {
                 return handle(self, request, repository, name);
@@ -168,49 +219,57 @@ impl Honest {
     }
 
     fn blob(&self, request: &Request, _: &str, digest: &str) -> Reply {
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
+        if request.method == "DELETE" {
+            return match state.blobs.remove(digest) {
+                Some(_) => Reply::status(202),
+                None => Reply::error(404, "BLOB_UNKNOWN"),
+            };
+        }
         let Some(bytes) = state.blobs.get(digest) else {
             return Reply::error(404, "BLOB_UNKNOWN");
         };
         let reply = Reply::status(200).with("docker-content-digest", digest);
-        let from = request.header("range").and_then(|range| {
-            range
-                .strip_prefix("bytes=")?
-                .strip_suffix('-')?
-                .parse::<usize>()
-                .ok()
+        let range = request.header("range").and_then(|range| {
+            let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
+            let last = bytes.len().checked_sub(1)?;
+            let to: Option<usize> = to.parse().ok();
+            match from.parse::<usize>() {
+                Ok(from) => Some((from, to.unwrap_or(last).min(last))),
+                Err(_) => Some((bytes.len().saturating_sub(to?), last)), // the last bytes
+            }
         });
-        match (request.method.as_str(), from) {
+        match (request.method.as_str(), range) {
             ("HEAD", _) => reply.with("content-length", bytes.len()),
-            (_, Some(from)) if from < bytes.len() => Reply::status(206)
+            (_, Some((from, to))) if from <= to => Reply::status(206)
                 .with(
                     "content-range",
-                    format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len()),
+                    format!("bytes {from}-{to}/{}", bytes.len()),
                 )
-                .body("application/octet-stream", &bytes[from..]),
+                .body("application/octet-stream", &bytes[from..=to]),
+            (_, Some(_)) => Reply::error(416, "SIZE_INVALID"),
             _ => reply.body("application/octet-stream", &bytes[..]),
         }
     }
 
-    fn upload(&self, request: &Request, repository: &str, name: &str) -> Reply {
-        match (request.method.as_str(), name, request.parameter("digest")) {
-            ("POST", "", None) => {
-                let mount = request.parameter("mount");
-                let state = self.state.lock().unwrap();
-                match mount.filter(|digest| state.blobs.contains_key(digest)) {
-                    Some(digest) => Reply::status(201).with("docker-content-digest", digest),
-                    None => Reply::status(202).with(
-                        "location",
-                        format!("/v2/{repository}/blobs/uploads/1?state=x"),
-                    ),
-                }
+    /// The tags in order, `n` of them after `last`.
+    fn tag_list(&self, request: &Request, repository: &str, _: &str) -> Reply {
+        let state = self.state.lock().unwrap();
+        let last = request.parameter("last");
+        let after = |tag: &&String| last.as_ref().is_none_or(|last| *tag > last);
+        let mut tags: Vec<_> = state.tags.keys().filter(after).collect();
+        let wanted = request.parameter("n").and_then(|text| text.parse().ok());
+        let more = wanted.is_some_and(|wanted| wanted < tags.len() && wanted > 0);
+        tags.truncate(wanted.unwrap_or(usize::MAX));
+        let list = json!({"name": repository, "tags": tags}).to_string();
+        let reply = Reply::status(200).body("application/json", list);
+        match tags.last().filter(|_| more) {
+            Some(last) => {
+                let n = tags.len();
+                let next = format!("</v2/{repository}/tags/list?n={n}&last={last}>; rel=\"next\"");
+                reply.with("link", next)
             }
-            ("PUT", "1", Some(digest)) if sha256(&request.body) == digest => {
-                self.put_blob(&request.body);
-                Reply::status(201).with("location", format!("/v2/{repository}/blobs/{digest}"))
-            }
-            ("PUT", "1", Some(_)) => Reply::error(400, "DIGEST_INVALID"),
-            _ => Reply::error(404, "BLOB_UPLOAD_UNKNOWN"),
+            None => reply,
         }
     }
 
@@ -218,7 +277,20 @@ impl Honest {
         if request.method == "PUT" {
             return self.store(request, repository, name);
         }
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
+        if request.method == "DELETE" {
+            let known = match name.contains(':') {
+                true => {
+                    state.tags.retain(|_, digest| digest != name);
+                    state.manifests.remove(name).is_some()
+                }
+                false => state.tags.remove(name).is_some(),
+            };
+            return match known {
+                true => Reply::status(202),
+                false => Reply::error(404, "MANIFEST_UNKNOWN"),
+            };
+        }
         let digest = state.tags.get(name).map_or(name, String::as_str);
         match state.manifests.get(digest) {
             Some((media_type, bytes)) => Reply::status(200)
@@ -229,17 +301,25 @@ impl Honest {
     }
 
     fn store(&self, request: &Request, repository: &str, name: &str) -> Reply {
-        let digest = sha256(&request.body);
-        if name.contains(':') && name != digest {
+        let digest = match name.contains(':') {
+            true => digest_like(name, &request.body),
+            false => Some(sha256(&request.body)),
+        };
+        let Some(digest) = digest.filter(|digest| !name.contains(':') || name == digest) else {
             return Reply::error(400, "DIGEST_INVALID");
-        }
+        };
         let Ok(manifest) = serde_json::from_slice::<Value>(&request.body) else {
             return Reply::error(400, "MANIFEST_INVALID");
         };
         let mut state = self.state.lock().unwrap();
         let layers = manifest["layers"].as_array().into_iter().flatten();
         for blob in layers.chain(manifest.get("config")) {
-            if !state.blobs.contains_key(blob["digest"].as_str().unwrap()) {
+            // Those are had elsewhere (image specification, "Non-Distributable Layers").
+            let elsewhere = blob["mediaType"]
+                .as_str()
+                .unwrap()
+                .contains("nondistributable");
+            if !elsewhere && !state.blobs.contains_key(blob["digest"].as_str().unwrap()) {
                 return Reply::error(404, "MANIFEST_BLOB_UNKNOWN");
             }
         }
@@ -263,7 +343,13 @@ impl Honest {
         if !self.options.api {
             return Reply::error(404, "NOT_FOUND");
         }
-        let listed = self.listed(subject);
+        let wanted = request.parameter("artifactType");
+        let mut listed = self.listed(subject);
+        listed.retain(|entry| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| entry["artifactType"] == **wanted)
+        });
         let page = self.options.page.unwrap_or(usize::MAX);
         let start: usize = request
             .parameter("n")
@@ -271,7 +357,10 @@ impl Honest {
         let end = start.saturating_add(page).min(listed.len());
         let index =
             json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed[start..end]});
-        let reply = Reply::status(200).body(INDEX, index.to_string());
+        let mut reply = Reply::status(200).body(INDEX, index.to_string());
+        if wanted.is_some() {
+            reply = reply.with("oci-filters-applied", "artifactType");
+        }
         match end < listed.len() {
             true => reply.with(
                 "link",
@@ -286,9 +375,13 @@ impl Honest {
         let state = self.state.lock().unwrap();
         let entry = |(digest, (media_type, bytes)): (&String, &(String, Vec<u8>))| {
             let manifest: Value = serde_json::from_slice(bytes).ok()?;
+            let artifact_type = match &manifest["artifactType"] {
+                Value::Null => &manifest["config"]["mediaType"],
+                stated => stated,
+            };
             (manifest["subject"]["digest"] == subject).then(|| {
                 json!({"mediaType": media_type, "digest": digest, "size": bytes.len(),
-                    "artifactType": manifest["artifactType"], "annotations": manifest["annotations"]})
+                    "artifactType": artifact_type, "annotations": manifest["annotations"]})
             })
         };
         state.manifests.iter().filter_map(entry).collect()

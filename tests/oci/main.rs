@@ -5,16 +5,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use prov::oci::{self, Descriptor, Manifest, Name, OciError, Patience, Reference, Store};
+use prov::oci::{self, Descriptor, Manifest, Name, OciError, Patience, Progress, Reference, Store};
 use serde_json::{Value, json};
 
 mod command;
+mod conformance;
+mod frugal;
 mod honest;
 mod hostile;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
 mod transfers;
+mod uploads;
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -37,7 +40,9 @@ fn reference(text: &str) -> Reference {
 }
 
 fn store(text: &str) -> Box<dyn Store> {
-    reference(text).store(patience()).unwrap()
+    reference(text)
+        .store(patience(), &Progress::default())
+        .unwrap()
 }
 
 fn run<T>(work: impl Future<Output = Result<T, OciError>>) -> Result<T, OciError> {

@@ -15,6 +15,8 @@ pub(crate) struct Request {
     pub(crate) query: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the connection ended in the body.
+    pub(crate) cut_off: bool,
 }
 
 impl Request {
@@ -30,7 +32,12 @@ impl Request {
             .split('&')
             .filter_map(|pair| pair.split_once('='));
         let (_, value) = pairs.find(|(key, _)| *key == name)?;
-        Some(value.replace("%3A", ":").replace("%2F", "/"))
+        Some(
+            value
+                .replace("%3A", ":")
+                .replace("%2F", "/")
+                .replace("%2B", "+"),
+        )
     }
 
     /// `GET /v2/…`, for messages and matches.
@@ -66,6 +73,11 @@ impl Reply {
         self
     }
 
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(header, _)| header != name);
+        self
+    }
+
     pub(crate) fn body(mut self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.with("content-type", media_type)
@@ -95,11 +107,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::cutting(|_| None, handler)
+    }
+
+    /// Breaks connections off after as many bytes of a body as `cut` says.
+    pub(crate) fn cutting(
+        cut: impl Fn(&Request) -> Option<u64> + Send + Sync + 'static,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let over = Arc::new(AtomicBool::new(false));
         let handler: Arc<Handler> = Arc::new(handler);
+        let cut = Arc::new(cut);
         let (log, end) = (Arc::clone(&asked), Arc::clone(&over));
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -107,10 +128,11 @@ impl Server {
                     return;
                 }
                 let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
+                let cut = Arc::clone(&cut);
                 thread::spawn(move || {
                     let Ok(mut stream) = stream else { return };
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-                    if let Some(request) = read(&stream) {
+                    if let Some(request) = read(&stream, &*cut) {
                         log.lock().unwrap().push(request.clone());
                         say(&mut stream, &request, handler(&request));
                     }
@@ -150,7 +172,7 @@ impl Drop for Server {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn read(stream: &TcpStream, cut: &dyn Fn(&Request) -> Option<u64>) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -175,10 +197,34 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let length = request
         .header("content-length")
         .and_then(|text| text.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    request.body = body;
+    match request.header("transfer-encoding") {
+        Some("chunked") => read_chunks(&mut reader, &mut request.body)?,
+        _ => {
+            let length: u64 = length.unwrap_or(0);
+            let end = cut(&request).unwrap_or(length);
+            // Whether all came or the connection broke, what came is there.
+            let _ = reader.take(end).read_to_end(&mut request.body);
+            request.cut_off = (request.body.len() as u64) < length;
+        }
+    }
     Some(request)
+}
+
+/// The chunked coding (RFC 9112 §7.1), without trailers.
+fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let length = u64::from_str_radix(line.trim_end(), 16).ok()?;
+        let seen = reader.by_ref().take(length).read_to_end(body).ok()?;
+        reader.read_line(&mut line).ok()?;
+        if seen as u64 != length {
+            return None;
+        }
+        if length == 0 {
+            return Some(());
+        }
+    }
 }
 
 fn say(stream: &mut TcpStream, request: &Request, reply: Reply) {

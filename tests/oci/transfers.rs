@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prov::oci::{Content, Layout, Memory, Name};
 
@@ -276,5 +277,73 @@ fn writers_of_a_layout_wait_for_each_other() {
     }
     for name in ["a", "b", "c", "d", "e", "f"] {
         assert!(find(&*store(&layout), name).is_ok(), "{name} was lost");
+    }
+}
+
+/// What arrived before the connection broke is not sent again, where the registry
+/// knows how much that is; else the upload starts anew.
+#[test]
+fn uploads_are_taken_up_again() {
+    let content: Bytes = (0..3_000_000u32)
+        .map(|number| number.wrapping_mul(7919) as u8)
+        .collect::<Vec<_>>()
+        .into();
+    let descriptor = Descriptor::of("text/plain", &content);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &content).unwrap();
+    for (knows, patches) in [(true, 1), (false, 0)] {
+        for source in [Content::Bytes(&content), Content::File(file.path())] {
+            let registry = Honest::with(Options {
+                forgets: !knows,
+                ..Options::default()
+            });
+            let puts = AtomicUsize::new(0);
+            let server = registry.serve_cutting(move |request| {
+                let first = request.method == "PUT" && puts.fetch_add(1, Ordering::SeqCst) == 0;
+                first.then_some(1_000_000)
+            });
+            let store = store(&format!("{}/a", server.host()));
+            assert!(run(store.put_blob(&descriptor, source)).unwrap());
+            assert!(registry.has_blob(&descriptor.digest.to_string()));
+            let sent = server.asked();
+            let patched: Vec<_> = sent.iter().filter(|ask| ask.method == "PATCH").collect();
+            assert_eq!(patched.len(), patches);
+            if let [patch] = patched[..] {
+                assert_eq!(patch.header("content-range"), Some("1000000-2999999"));
+                assert_eq!(patch.body.len(), 2_000_000);
+            }
+        }
+    }
+}
+
+/// A registry that says nonsense of what arrived gets it anew, or a connection error.
+#[test]
+fn what_arrived_is_not_believed() {
+    let content = Bytes::from(vec![7; 100_000]);
+    let descriptor = Descriptor::of("text/plain", &content);
+    for range in [
+        "0-0",
+        "0-99999",
+        "0-18446744073709551615",
+        "5-10",
+        "x",
+        "0-499",
+    ] {
+        let registry = Honest::new(true);
+        let cut = AtomicUsize::new(0);
+        let honest = registry.clone();
+        let server = server::Server::cutting(
+            move |request| {
+                let first = request.method == "PUT" && cut.fetch_add(1, Ordering::SeqCst) == 0;
+                first.then_some(50_000)
+            },
+            move |request| match request.method == "GET" && request.path.contains("/uploads/") {
+                true => honest.handle(request).without("range").with("range", range),
+                false => honest.handle(request),
+            },
+        );
+        let store = store(&format!("{}/a", server.host()));
+        run(store.put_blob(&descriptor, Content::Bytes(&content))).unwrap();
+        assert!(registry.has_blob(&descriptor.digest.to_string()), "{range}");
     }
 }

@@ -49,6 +49,28 @@ pub fn said(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
 
+/// A peer that `tests/peers/install` builds, or None when it is not here.
+#[allow(clippy::print_stderr)] // what is skipped is said
+pub fn peer(name: &str) -> Option<PathBuf> {
+    let folder = match std::env::var_os("PROV_PEERS") {
+        Some(folder) => folder.into(),
+        None => Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("peers"),
+    };
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    let said = format!(
+        "{} is not there; `tests/peers/install` builds it",
+        path.display()
+    );
+    // Not every machine that tests is a Debian.
+    let optional = name == "docker-registry";
+    assert!(optional || std::env::var_os("CI").is_none(), "{said}");
+    eprintln!("SKIPPED: {said}");
+    None
+}
+
 /// A folder that all tests of this build share: the compiled module lies there.
 pub fn shared() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("home")
