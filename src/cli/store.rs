@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::Evidence;
@@ -57,7 +57,12 @@ pub(super) fn wait<T>(
 
 /// Runs `work` to its end, and shows how far its transfers are when that takes long.
 pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, OciError> {
-    let _shown = ui::Waiting::transfer(|| (MOVED.moved(), MOVED.expected()));
+    // Where several threads wait, one of them shows what all do.
+    static SHOWN: Mutex<()> = Mutex::new(());
+    let _shown = SHOWN.try_lock().ok().map(|alone| {
+        let bar = ui::Waiting::transfer(|| (MOVED.moved(), MOVED.expected()));
+        (bar, alone)
+    });
     oci::wait(work)
 }
 
