@@ -291,7 +291,9 @@ fn the_policies_that_ship_know_real_artifacts() {
             "transparency = \"not-required\"\nlevel = 2\nrunner",
         ),
     ];
-    let cases: [(&str, &str, &[(&str, &str)], u8); 6] = [
+    /// A shipped policy, a bundle, what is filled in, and the level.
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u8);
+    let cases: [Case<'_>; 6] = [
         (
             "npm.toml",
             NPM,
