@@ -37,3 +37,4 @@ pub mod sign;
 pub mod statement;
 pub mod verify;
 pub mod version;
+pub mod zip;

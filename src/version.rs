@@ -16,6 +16,18 @@ pub fn compare(kind: &str, a: &str, b: &str) -> Ordering {
     by.unwrap_or_else(|| pieces(a).cmp(&pieces(b)))
 }
 
+/// Compares two versions as [`compare`] does, by precedence alone: what comes after
+/// a `+` says nothing (Semantic Versioning §10). `None` when one of them is no version
+/// of that ecosystem, or the ecosystem has no order that is known here.
+pub fn precedence(kind: &str, a: &str, b: &str) -> Option<Ordering> {
+    match kind {
+        "cargo" | "npm" => Some(semantic(a)?.cmp_precedence(&semantic(b)?)),
+        "golang" => Some(go(a)?.cmp_precedence(&go(b)?)),
+        "pypi" => both(a, b, |text| pep440_rs::Version::from_str(text).ok()),
+        _ => None,
+    }
+}
+
 /// The line of a version that stays compatible: what comes before the first
 /// number that is not zero, and that number (Semantic Versioning §4 and §8, as
 /// Cargo reads it).
@@ -37,14 +49,27 @@ fn both<T: Ord>(a: &str, b: &str, read: impl Fn(&str) -> Option<T>) -> Option<Or
     Some(read(a)?.cmp(&read(b)?))
 }
 
-/// Go's versions start with `v`, its releases with `go` or nothing; a release
-/// may have two numbers (Go modules reference, versions).
+/// Go's versions start with `v` (Go modules reference, versions). Its releases
+/// start with `go` or nothing, may have two numbers, and write `rc1` without a
+/// hyphen; what follows a space tells how one was built.
 fn go(text: &str) -> Option<semver::Version> {
+    let text = text.split(' ').next().unwrap_or(text);
     let text = text.strip_prefix("go").unwrap_or(text);
     let text = text.strip_prefix('v').unwrap_or(text);
-    semver::Version::parse(text)
-        .or_else(|_| semver::Version::parse(&format!("{text}.0")))
-        .ok()
+    semantic(text).or_else(|| {
+        let (number, word) = text.split_at(text.find(['b', 'r'])?);
+        let digits = word.find(|c: char| c.is_ascii_digit())?;
+        let (word, count) = word.split_at(digits);
+        let zero = if number.contains('.') { ".0" } else { ".0.0" };
+        semver::Version::parse(&format!("{number}{zero}-{word}.{count}")).ok()
+    })
+}
+
+/// A semantic version; numbers that are left out are zero.
+fn semantic(text: &str) -> Option<semver::Version> {
+    ["", ".0", ".0.0"]
+        .iter()
+        .find_map(|zeros| semver::Version::parse(&format!("{text}{zeros}")).ok())
 }
 
 /// A run of digits or of letters; a number is later than a word, for words are
@@ -102,7 +127,17 @@ mod tests {
                     "v2.0.1",
                 ],
             ),
-            ("golang", &["1.24", "1.24.1", "1.25"]),
+            (
+                "golang",
+                &[
+                    "1.24rc1",
+                    "go1.24rc2 X:spinbitmutex",
+                    "1.24",
+                    "go1.24.1",
+                    "1.25beta1",
+                    "1.25",
+                ],
+            ),
             (
                 "pypi",
                 &["1.0.dev1", "1.0a1", "1.0rc1", "1.0", "1.0.post1", "1!0.1"],
@@ -120,6 +155,28 @@ mod tests {
             }
         }
         assert_eq!(compare("pypi", "1.0", "1.0.0"), Ordering::Equal);
+    }
+
+    #[test]
+    fn precedence_is_not_guessed() {
+        for (kind, a, b, wanted) in [
+            ("cargo", "1.0.0+a", "1.0.0+b", Some(Ordering::Equal)),
+            ("cargo", "1.0", "1.0.1-a", Some(Ordering::Less)),
+            ("cargo", "0.0.0-0", "0.0.0", Some(Ordering::Less)),
+            (
+                "golang",
+                "v2.0.0+incompatible",
+                "2.0.0",
+                Some(Ordering::Equal),
+            ),
+            ("golang", "go1.25rc1", "1.25.0-0", Some(Ordering::Greater)),
+            ("golang", "(devel)", "1.0.0", None),
+            ("pypi", "1.0", "1.0.0.post1", Some(Ordering::Less)),
+            ("pypi", "2004d", "1.0", None),
+            ("deb", "1", "2", None),
+        ] {
+            assert_eq!(precedence(kind, a, b), wanted, "{kind} {a} {b}");
+        }
     }
 
     #[test]

@@ -19,9 +19,9 @@ use super::embedded;
 use super::metadata::{MAX_METADATA, Metadata};
 use super::resolution::{Package, Resolution};
 use super::source::Origin;
-use super::zip::Zip;
 use crate::artifact::Artifact;
 use crate::purl::normalize_python_name;
+use crate::zip::Zip;
 
 /// The largest unpacked sdist that is read to its end, in bytes.
 pub const MAX_UNPACKED: u64 = 1 << 30;

@@ -33,7 +33,6 @@ pub mod requirements;
 pub mod resolution;
 pub mod source;
 pub mod uv;
-pub mod zip;
 
 #[cfg(test)]
 mod hostile;

@@ -1,9 +1,11 @@
-//! The few things about a ZIP file that a wheel needs (PKWARE APPNOTE 6.3.10).
+//! The few things about a ZIP file that wheels and dumps of advisories need
+//! (PKWARE APPNOTE 6.3.10).
 //!
 //! Strict where readers are known to differ, since a wheel that shows one face
 //! to an installer and another to an SBOM would be worse than none: the
 //! directory lies directly before its end record, nothing follows that, and
-//! both headers of a file agree.
+//! both headers of a file agree. Of ZIP64 only the longer end record is known, which
+//! more than 65,534 entries need; files of 4 GiB are not.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -56,7 +58,7 @@ pub enum ZipError {
     /// The two headers of an entry differ.
     #[error("`{0}` has two headers that differ")]
     Headers(String),
-    /// Encrypted, or compressed by a method that wheels do not use.
+    /// Encrypted, or compressed by a method other than deflate.
     #[error("`{0}` is encrypted or compressed in a way that is not known")]
     Method(String),
     /// Unpacks to more than was allowed.
@@ -88,9 +90,19 @@ impl<R: Read + Seek> Zip<R> {
         if END as u64 + field(20, 2)? != end.len() as u64 {
             return Err(ZipError::NoEnd);
         }
-        let (count, length, start) = (field(10, 2)?, field(12, 4)?, field(16, 4)?);
-        // All ones would mean ZIP64; no wheel of that size is known.
-        if start + length != size - tail + at as u64 {
+        let end_at = size - tail + at as u64;
+        let short = (field(10, 2)?, field(12, 4)?, field(16, 4)?);
+        let (count, length, start, end_at) = match short {
+            (count, length, start)
+                if count == u64::from(u16::MAX)
+                    || length == u64::from(u32::MAX)
+                    || start == u64::from(u32::MAX) =>
+            {
+                long_end(&mut reader, end_at)?
+            }
+            (count, length, start) => (count, length, start, end_at),
+        };
+        if start.checked_add(length) != Some(end_at) {
             return Err(ZipError::Directory);
         }
         if length > MAX_DIRECTORY {
@@ -109,6 +121,14 @@ impl<R: Read + Seek> Zip<R> {
         match entries.len() as u64 == count {
             true => Ok(Self { reader, entries }),
             false => Err(ZipError::Directory),
+        }
+    }
+
+    /// For entries that another reader of the same file has listed.
+    pub fn unlisted(reader: R) -> Self {
+        Self {
+            reader,
+            entries: Vec::new(),
         }
     }
 
@@ -147,6 +167,29 @@ impl<R: Read + Seek> Zip<R> {
                 limit,
             }),
         }
+    }
+}
+
+/// The entries, size and place of the directory as the ZIP64 end record says
+/// (§4.3.14), and where that record starts. It lies directly before its locator
+/// (§4.3.15), and that one directly before the end at `end`.
+fn long_end<R: Read + Seek>(reader: &mut R, end: u64) -> Result<(u64, u64, u64, u64), ZipError> {
+    const RECORD: usize = 56;
+    const LOCATOR: usize = 20;
+    let start = end
+        .checked_sub((RECORD + LOCATOR) as u64)
+        .ok_or(ZipError::Directory)?;
+    let mut bytes = [0; RECORD + LOCATOR];
+    reader.seek(SeekFrom::Start(start))?;
+    reader.read_exact(&mut bytes)?;
+    let field = |at, length| number(&bytes, at, length).ok_or(ZipError::Directory);
+    let (record, locator) = bytes.split_at(RECORD);
+    let here = record.starts_with(b"PK\x06\x06")
+        && locator.starts_with(b"PK\x06\x07")
+        && field(RECORD + 8, 8)? == start;
+    match here {
+        true => Ok((field(32, 8)?, field(40, 8)?, field(48, 8)?, start)),
+        false => Err(ZipError::Directory),
     }
 }
 
@@ -193,7 +236,7 @@ mod tests {
     use std::io::Cursor;
 
     const WHEEL: &[u8] =
-        include_bytes!("../../../testdata/sbom/python/wheel/tiny_thing-1.0-py3-none-any.whl");
+        include_bytes!("../testdata/sbom/python/wheel/tiny_thing-1.0-py3-none-any.whl");
 
     fn read_all(bytes: &[u8]) -> Result<usize, ZipError> {
         let mut zip = Zip::open(Cursor::new(bytes))?;
@@ -213,6 +256,55 @@ mod tests {
             zip.read(&entry, 3),
             Err(ZipError::TooLarge { limit: 3, .. })
         ));
+    }
+
+    /// `count` empty files, with the end record that so many need.
+    fn many(count: u32) -> Vec<u8> {
+        let (mut files, mut directory) = (Vec::new(), Vec::new());
+        for index in 0..count {
+            let name = format!("{index:06}");
+            let offset = files.len() as u32;
+            files.extend(*b"PK\x03\x04");
+            files.extend([0; 22]);
+            files.extend([6, 0, 0, 0]);
+            files.extend(name.as_bytes());
+            directory.extend(*b"PK\x01\x02");
+            directory.extend([0; 24]);
+            directory.extend([6, 0]);
+            directory.extend([0; 12]);
+            directory.extend(offset.to_le_bytes());
+            directory.extend(name.as_bytes());
+        }
+        let (start, length) = (files.len() as u64, directory.len() as u64);
+        files.extend(directory);
+        let record = files.len() as u64;
+        files.extend(*b"PK\x06\x06");
+        files.extend([0; 28]);
+        for number in [u64::from(count), length, start] {
+            files.extend(number.to_le_bytes());
+        }
+        files.extend(*b"PK\x06\x07");
+        files.extend([0; 4]);
+        files.extend(record.to_le_bytes());
+        files.extend([0; 4]);
+        files.extend(*b"PK\x05\x06");
+        files.extend([0; 4]);
+        files.extend([0xff; 12]);
+        files.extend([0; 2]);
+        files
+    }
+
+    #[test]
+    fn more_entries_than_two_bytes_can_count() {
+        let bytes = many(70_000);
+        assert_eq!(read_all(&bytes).unwrap(), 70_000);
+        // The locator and the record must be where they should.
+        let locator = bytes.len() - 22 - 20;
+        for at in [locator, locator + 8, locator - 56, locator - 56 + 32] {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            assert!(read_all(&bytes).is_err(), "byte {at} was not looked at");
+        }
     }
 
     proptest! {
