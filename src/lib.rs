@@ -13,6 +13,7 @@
 //! | [`bundle`], [`key`] | signed envelopes as they are found, and public keys |
 //! | [`statement`] | what an envelope states about an artifact |
 //! | [`artifact`] | bytes and their digests |
+//! | [`osv`], [`vex`] | which vulnerabilities a package is known to have, and what its makers say of them |
 //! | [`purl`], [`version`] | which package, and which of two is the later one |
 //!
 //! [`provenance`], [`sbom`] and [`sign`] make evidence, [`oci`] carries it; they stand
@@ -29,6 +30,7 @@ pub mod key;
 #[cfg(feature = "launch")]
 pub mod launch;
 pub mod oci;
+pub mod osv;
 pub mod policy;
 pub mod provenance;
 pub mod purl;
@@ -37,4 +39,5 @@ pub mod sign;
 pub mod statement;
 pub mod verify;
 pub mod version;
+pub mod vex;
 pub mod zip;

@@ -13,6 +13,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("key", &["artifact"]),
     ("purl", &[]),
     ("version", &[]),
+    ("zip", &[]),
+    ("osv", &["json", "purl", "version", "zip"]),
+    ("vex", &["artifact", "json", "purl"]),
     ("statement", &["artifact", "json"]),
     ("bundle", &["artifact", "json", "statement"]),
     ("verify", &["artifact", "bundle", "key", "statement"]),
@@ -25,19 +28,29 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("provenance", &["artifact", "statement"]),
     (
         "sbom",
-        &["artifact", "bundle", "json", "purl", "statement", "version"],
+        &[
+            "artifact",
+            "bundle",
+            "json",
+            "purl",
+            "statement",
+            "version",
+            "zip",
+        ],
     ),
     ("sign", &["json", "key", "statement"]),
     (
         "audit",
         &[
             "artifact",
+            "osv",
             "policy",
             "purl",
             "sbom",
             "statement",
             "verify",
             "version",
+            "vex",
         ],
     ),
     (
@@ -50,6 +63,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "key",
             "launch",
             "oci",
+            "osv",
             "policy",
             "provenance",
             "purl",
@@ -58,6 +72,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "statement",
             "verify",
             "version",
+            "vex",
         ],
     ),
 ];
@@ -69,12 +84,17 @@ const PURE: &[&str] = &[
     "bundle",
     "json",
     "key",
+    "osv",
     "policy",
     "purl",
     "statement",
     "verify",
     "version",
+    "vex",
+    "zip",
 ];
+/// The one file of a pure floor that opens files; what it reads, the others judge.
+const OPENS_FILES: &str = "osv/database.rs";
 const IMPURE: &[&str] = &[
     "std::{", // would hide the rest of this list
     "std::env",
@@ -213,7 +233,7 @@ fn each_module_uses_only_floors_below() {
 fn pure_floors_are_pure_and_only_the_command_line_talks() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let pure = PURE.contains(&&*source.module);
+        let pure = PURE.contains(&&*source.module) && !source.path.ends_with(OPENS_FILES);
         let forbidden = IMPURE.iter().filter(|_| pure);
         let talk = TALK.iter().filter(|_| source.module != "cli");
         for word in forbidden.chain(talk) {
