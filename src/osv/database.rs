@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-use serde::Deserialize;
-
 use super::advisory::{Advisory, AdvisoryError, MAX_ADVISORY};
 use super::finding::{Finding, findings};
 use super::package::{Ecosystem, Package};
+use super::skim::skim;
 use crate::json::JsonError;
 use crate::purl::Purl;
 use crate::zip::{Entry, Zip, ZipError};
@@ -390,7 +389,7 @@ fn side_by_side<T: Sync, R>(
                 if !left.take(size) {
                     return Ok(part);
                 }
-                if let Err(why) = read.and_then(|bytes| part.skim(&bytes, wanted, left)) {
+                if let Err(why) = read.and_then(|bytes| part.take(&bytes, wanted, left)) {
                     part.refusals += 1;
                     if part.refused.len() < MAX_REFUSED {
                         let entry = name(entry);
@@ -415,68 +414,23 @@ fn side_by_side<T: Sync, R>(
 }
 
 impl Part {
-    /// Looks which packages an advisory names, and reads it when one is wanted.
-    fn skim(
+    /// Counts an entry, and keeps it when it is about a wanted package.
+    fn take(
         &mut self,
         bytes: &[u8],
         wanted: &HashSet<Package>,
         left: &Left,
     ) -> Result<(), EntryError> {
-        let skimmed: Skimmed = serde_json::from_slice(bytes)
-            .map_err(|error| AdvisoryError::Json(JsonError::Syntax(error)))?;
-        let mut is_wanted = false;
-        let mut ecosystems = Vec::new();
-        for package in skimmed.affected.into_iter().flatten() {
-            let Some(package) = package.package else {
-                continue;
-            };
-            let Some(ecosystem) = Ecosystem::named(&package.ecosystem) else {
-                continue;
-            };
-            ecosystems.push(ecosystem);
-            is_wanted = is_wanted || wanted.contains(&Package::named(ecosystem, &package.name));
-        }
-        if is_wanted {
+        let skimmed = skim(bytes, wanted)?;
+        if skimmed.is_wanted {
             self.kept.push(Advisory::parse(bytes)?);
             left.keep();
         }
         self.size += 1;
-        self.ecosystems.extend(ecosystems);
-        let day = skimmed.modified.get(..10);
-        let digits = |day: &&str| {
-            day.bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'-')
-        };
-        if let Some(day) = day.filter(digits)
-            && self.newest.as_deref().is_none_or(|newest| day > newest)
-        {
-            self.newest = Some(day.to_owned());
-        }
+        self.ecosystems.extend(skimmed.ecosystems);
+        self.newest = self.newest.take().max(skimmed.day);
         Ok(())
     }
-}
-
-/// The few fields that say whether an advisory matters; borrowed, for most do not.
-#[derive(Deserialize)]
-struct Skimmed<'a> {
-    #[serde(borrow)]
-    modified: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    affected: Option<Vec<SkimmedAffected<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct SkimmedAffected<'a> {
-    #[serde(borrow)]
-    package: Option<SkimmedPackage<'a>>,
-}
-
-#[derive(Deserialize)]
-struct SkimmedPackage<'a> {
-    #[serde(borrow)]
-    ecosystem: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    name: std::borrow::Cow<'a, str>,
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, EntryError> {

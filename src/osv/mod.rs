@@ -13,6 +13,7 @@ mod finding;
 mod package;
 mod range;
 mod severity;
+mod skim;
 
 pub use advisory::{
     Advisory, AdvisoryError, Affected, Level, MAX_ADVISORY, MAX_AFFECTED, MAX_ALIASES, MAX_EVENTS,
@@ -26,5 +27,7 @@ pub use package::{Ecosystem, Package};
 pub use range::{Doubt, Event, Range, Standing, Versions};
 pub use severity::Rating;
 
+#[cfg(test)]
+mod judge;
 #[cfg(test)]
 mod tests;

@@ -166,7 +166,7 @@ fn one_vulnerability_of_two_databases_is_told_once_with_all_its_ids() {
 }
 
 /// A dump as it is published, of the fixtures.
-fn packed(folder: &Path, stored: bool) {
+pub(super) fn packed(folder: &Path, stored: bool) {
     for ecosystem in ["crates.io", "Go", "PyPI"] {
         let mut files = Vec::new();
         for entry in fs::read_dir(testdata("osv").join(ecosystem)).unwrap() {
