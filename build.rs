@@ -23,7 +23,7 @@ use sign::{KeyKind, PrivateKey};
 use statement::ResourceDescriptor;
 
 // The same files as in the library; each stands on the ones before it.
-#[path = "src/artifact.rs"]
+#[path = "src/artifact/mod.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod artifact;
 #[path = "src/json.rs"]

@@ -560,6 +560,93 @@ fn an_audit_of_many() {
 }
 
 /// Names that would steer a terminal, a browser or a Markdown renderer.
+/// A document that says that one vulnerability is none in whatever has the package.
+const OPENVEX: &str = r#"{
+    "@context": "https://openvex.dev/ns/v0.2.0",
+    "@id": "https://example.com/vex",
+    "author": "example",
+    "timestamp": "2026-03-02T00:00:00Z",
+    "version": 1,
+    "statements": [{
+        "vulnerability": { "name": "CVE-2099-1" },
+        "products": [{ "@id": "pkg:cargo/two-lines@1.2.0" }],
+        "status": "not_affected",
+        "justification": "vulnerable_code_not_in_execute_path"
+    }]
+}"#;
+
+/// Known vulnerabilities are told, a VEX document is told beside them, and only when it
+/// was asked for do they change the answer.
+#[test]
+fn an_audit_for_vulnerabilities() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    let prov = |arguments: &[&str]| run(place.path(), arguments);
+    fs::write(path("app"), "app").unwrap();
+    fs::write(path("app.openvex.json"), OPENVEX).unwrap();
+    let sbom = |version: &str| {
+        format!(
+            r#"{{ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
+                {{ "type": "library", "name": "two-lines", "version": "{version}",
+                  "purl": "pkg:cargo/two-lines@{version}" }},
+                {{ "type": "library", "name": "unknown" }}] }}"#
+        )
+    };
+    let attest = |version: &str| {
+        fs::write(path("app.cdx.json"), sbom(version)).unwrap();
+        fs::copy(folder().join("mine.key"), path("mine.key")).unwrap();
+        private(Path::new(&path("mine.key")));
+        fs::copy(folder().join("mine.pub"), path("mine.pub")).unwrap();
+        let words = "attest app --key mine.key --sbom app.cdx.json --type cyclonedx --force";
+        let output = prov(&words.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let osv = testdata("osv");
+    let osv = osv.to_str().unwrap();
+    let policy = r#"
+        schema = "prov.policy/v1"
+        name = "an SBOM"
+        [[trust.key]]
+        name = "mine"
+        public-key-file = "mine.pub"
+        transparency = "not-required"
+        [build]
+        min-level = 0
+        [attestations]
+        require = ["https://cyclonedx.org/bom"]
+    "#;
+    fs::write(path("policy.toml"), policy).unwrap();
+    let words = ["audit", "app", "--policy", "policy.toml", "--osv", osv];
+    let audit = |more: &[&str]| prov(&[&words, more].concat());
+    attest("1.2.0");
+    let found = audit(&[]);
+    assert_eq!(found.status.code(), Some(0), "{}", said(&found));
+    let text = said(&found);
+    for words in [
+        "RUSTSEC-2099-0001",
+        "fixed in 1.2.6",
+        "1 packages, 1 could not be",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(audit(&["--fail-on", "critical"]).status.code(), Some(1));
+    let waived = audit(&["--fail-on", "any", "--vex", "app.openvex.json"]);
+    assert_eq!(waived.status.code(), Some(0), "{}", said(&waived));
+    assert!(said(&waived).contains("RUSTSEC-2099-0001"), "hidden");
+    assert!(said(&waived).contains("not_affected: vulnerable_code_not_in_execute_path"));
+    let json = audit(&["--format", "json", "--vex", "app.openvex.json"]);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let vulnerabilities = &report["artifacts"][0]["vulnerabilities"];
+    assert_eq!(vulnerabilities["found"][0]["rating"], "critical");
+    assert_eq!(vulnerabilities["found"][0]["vex"]["status"], "not_affected");
+    let nothing = prov(&["audit", "app", "--osv", "mine.pub"]);
+    assert_eq!(nothing.status.code(), Some(2), "{}", said(&nothing));
+    attest("1.2.6");
+    let fixed = audit(&["--fail-on", "any"]);
+    assert_eq!(fixed.status.code(), Some(0), "{}", said(&fixed));
+    assert!(said(&fixed).contains("none known in what was looked up"));
+}
+
 #[test]
 fn an_audit_of_hostile_names() {
     let scratch = tempfile::tempdir().unwrap();
@@ -737,6 +824,13 @@ fn check_example(line: &str) {
         fs::copy(from, scratch.path().join(name)).unwrap();
     }
     fs::write(scratch.path().join("vex.json"), "{}").unwrap();
+    fs::write(scratch.path().join("app.openvex.json"), OPENVEX).unwrap();
+    fs::create_dir(scratch.path().join("osv-dump")).unwrap();
+    fs::copy(
+        testdata("osv/crates.io/no-score.json"),
+        scratch.path().join("osv-dump/a.json"),
+    )
+    .unwrap();
     fs::write(
         scratch.path().join("release.txt"),
         "# a release\napp.wasm\n",

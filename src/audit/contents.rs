@@ -18,6 +18,8 @@ pub struct Contents {
     /// Whether the SBOM is about these very bytes: the digest of its root component is
     /// the artifact's. `None` when its root has no digest.
     pub about_artifact: Option<bool>,
+    /// The package URL that the artifact itself has, where it has one.
+    pub artifact: Option<Purl>,
     /// The packages, sorted by package URL and name. The artifact itself is none.
     pub packages: Vec<Package>,
     /// What depends on what, as places in `packages`.

@@ -41,6 +41,7 @@ pub(super) struct Reader {
     edges: BTreeSet<Edge>,
     direct: BTreeSet<usize>,
     about_artifact: Option<bool>,
+    artifact: Option<Purl>,
 }
 
 /// A package, and what is only counted of it.
@@ -83,6 +84,8 @@ impl Reader {
             .filter(|it| !it.is_null())
         {
             self.look_at_root(root, artifact);
+            let purl = text(root, "purl")?.and_then(|purl| purl.parse().ok());
+            self.artifact = self.artifact.take().or(purl);
             names.extend(text(root, "bom-ref")?.map(|name| (name, Node::Root)));
             let parts = list(root, "components")?.iter();
             open.extend(parts.map(|part| (Some(Node::Root), part)));
@@ -156,6 +159,7 @@ impl Reader {
             |wanted: fn(&Item) -> bool| self.items.iter().filter(|item| wanted(item)).count();
         let mut contents = Contents {
             about_artifact: self.about_artifact,
+            artifact: self.artifact,
             with_purl: count(|item| item.package.purl.is_some()),
             with_hash: count(|item| item.hashed),
             with_licence: count(|item| !item.package.licences.is_empty()),

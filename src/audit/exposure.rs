@@ -1,5 +1,10 @@
 //! Known vulnerabilities, or that nobody looked.
 
+use super::Contents;
+use crate::osv::{Database, Finding, Rating, Unchecked};
+use crate::purl::Purl;
+use crate::vex::{Product, Vex};
+
 /// Whether vulnerabilities were looked for, and what was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Exposure {
@@ -15,6 +20,9 @@ pub enum Exposure {
         /// Packages that could not: no package URL, no version, or an ecosystem that
         /// the database does not hold.
         unchecked: usize,
+        /// Entries of the database that could not be read, so that nobody knows what they
+        /// are about.
+        unreadable: usize,
         /// What was found, the worst first.
         vulnerabilities: Vec<Vulnerability>,
     },
@@ -31,6 +39,10 @@ pub struct Vulnerability {
     pub summary: String,
     /// The CVSS base score, 0 to 10, where one is known.
     pub score: Option<f32>,
+    /// How bad in a word, where that is known.
+    pub rating: Option<Rating>,
+    /// Why nobody can say whether the package has it; `None` when it has.
+    pub doubt: Option<String>,
     /// The package's place in [`Contents::packages`](super::Contents::packages).
     pub package: usize,
     /// The first version without it, where one is known.
@@ -50,7 +62,55 @@ pub struct Waiver {
     pub document: String,
 }
 
+/// A VEX document and its name.
+#[derive(Debug)]
+pub struct VexDocument {
+    /// Where it was.
+    pub name: String,
+    /// What it says.
+    pub vex: Vex,
+}
+
 impl Exposure {
+    /// Looks all packages up. Where several documents speak of a vulnerability, the last
+    /// one counts.
+    pub fn of(
+        contents: &Contents,
+        database: &Database,
+        documents: &[VexDocument],
+        product: &Product,
+    ) -> Self {
+        let (mut checked, mut unchecked) = (0, 0);
+        let mut vulnerabilities = Vec::new();
+        for (package, each) in contents.packages.iter().enumerate() {
+            let found = each.purl.as_ref().ok_or(Unchecked::Ecosystem);
+            match found.and_then(|purl| Ok((purl, database.look_up(purl)?))) {
+                Err(_) => unchecked += 1,
+                Ok((purl, findings)) => {
+                    checked += 1;
+                    vulnerabilities.extend(findings.into_iter().map(|finding| {
+                        let waiver = waiver(&finding, purl, documents, product);
+                        Vulnerability::of(finding, package, waiver)
+                    }));
+                }
+            }
+        }
+        vulnerabilities.sort_by(|a, b| {
+            let badness = |each: &Vulnerability| (!each.is_waived(), each.rating, each.score);
+            let order = badness(b).partial_cmp(&badness(a));
+            order
+                .unwrap_or(std::cmp::Ordering::Equal)
+                .then_with(|| (&a.id, a.package).cmp(&(&b.id, b.package)))
+        });
+        Exposure::Checked {
+            database: database.newest().map(str::to_owned),
+            checked,
+            unchecked,
+            unreadable: database.refusals(),
+            vulnerabilities,
+        }
+    }
+
     /// What was found.
     pub fn vulnerabilities(&self) -> &[Vulnerability] {
         match self {
@@ -68,7 +128,39 @@ impl Exposure {
     }
 }
 
+fn waiver(
+    finding: &Finding,
+    purl: &Purl,
+    documents: &[VexDocument],
+    product: &Product,
+) -> Option<Waiver> {
+    let found = documents.iter().rev().find_map(|document| {
+        let statement = document.vex.statement(&finding.ids, purl, product)?;
+        Some((document, statement))
+    });
+    found.map(|(document, statement)| Waiver {
+        status: statement.status.to_string(),
+        justification: statement.justification.clone(),
+        document: document.name.clone(),
+    })
+}
+
 impl Vulnerability {
+    fn of(finding: Finding, package: usize, waiver: Option<Waiver>) -> Self {
+        let mut ids = finding.ids.into_iter();
+        Self {
+            id: ids.next().unwrap_or_default(),
+            aliases: ids.collect(),
+            summary: finding.summary,
+            score: finding.level.score,
+            rating: finding.level.rating,
+            doubt: finding.doubt.map(|doubt| doubt.to_string()),
+            package,
+            fixed: finding.fixed,
+            waiver,
+        }
+    }
+
     /// True when a VEX document says that the artifact does not have it.
     pub fn is_waived(&self) -> bool {
         let waiver = self.waiver.as_ref().map(|waiver| waiver.status.as_str());

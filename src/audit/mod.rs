@@ -18,12 +18,14 @@ pub use compose::{Found, Rejected};
 pub use contents::{Contents, Ecosystem, Edge, LicenceGroup, Nested, Package, Twin};
 pub use cyclonedx::{ContentsError, MAX_COMPONENTS};
 pub use diff::{FactChange, Known, ReleaseDiff, SourceRange};
-pub use exposure::{Exposure, Vulnerability, Waiver};
+pub use exposure::{Exposure, VexDocument, Vulnerability, Waiver};
 pub use origin::{Fact, Origin};
 pub use summary::{Broken, Status, Summary};
 
 use crate::artifact::Digest;
+use crate::osv::Database;
 use crate::policy::Finding;
+use crate::vex::Product;
 
 /// One artifact, audited.
 #[derive(Clone, Debug)]
@@ -43,6 +45,22 @@ pub struct Audit {
     pub contents: Option<Contents>,
     /// Known vulnerabilities of what its SBOM lists.
     pub exposure: Exposure,
+}
+
+impl Audit {
+    /// Looks up the known vulnerabilities of what the SBOM lists.
+    pub fn look_up(&mut self, database: &Database, documents: &[VexDocument]) {
+        let Some(contents) = &self.contents else {
+            return;
+        };
+        let product = Product {
+            names: vec![self.subject.name.clone()],
+            purls: contents.artifact.clone().into_iter().collect(),
+            digests: vec![self.subject.digest.clone()],
+        };
+        self.exposure = Exposure::of(contents, database, documents, &product);
+        self.missing.retain(|missing| missing.id != "not-checked");
+    }
 }
 
 /// What was audited.

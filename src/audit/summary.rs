@@ -31,6 +31,8 @@ pub struct Summary {
     /// How many artifacts have a known vulnerability that no document waives; `None`
     /// when nobody looked.
     pub vulnerable: Option<usize>,
+    /// How many have one that is too bad by what was asked for.
+    pub too_vulnerable: usize,
 }
 
 /// Something that could not be audited.

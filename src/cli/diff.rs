@@ -7,6 +7,7 @@ use crate::audit::{Audit, ReleaseDiff};
 use crate::sbom::{Bom, Diff, Inventory, Sbom, Settings, Tree, collect, document, import};
 use crate::statement::predicate::{is_cyclonedx, is_spdx};
 
+use super::audit::advisories::{self, AdvisoryArgs};
 use super::audit::examine::{self, Examined};
 use super::audit::target;
 use super::diff_output::Compared;
@@ -49,6 +50,9 @@ pub(super) struct Args {
     #[command(flatten)]
     trust: TrustArgs,
 
+    #[command(flatten)]
+    advisories: AdvisoryArgs,
+
     /// The form of the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
@@ -74,8 +78,14 @@ struct Side {
 
 pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
     let mut gate = None;
-    let from = side(&args.from, &args.trust, &mut gate, verbose)?;
-    let to = side(&args.to, &args.trust, &mut gate, verbose)?;
+    let mut from = side(&args.from, &args.trust, &mut gate, verbose)?;
+    let mut to = side(&args.to, &args.trust, &mut gate, verbose)?;
+    let audits = || from.audit.iter().chain(&to.audit);
+    let wanted = audits().flat_map(advisories::packages).collect();
+    if let Some(known) = args.advisories.read(&wanted)? {
+        let audits = from.audit.iter_mut().chain(&mut to.audit);
+        audits.for_each(|audit| known.look_up(audit));
+    }
     let packages = match (&from.bom, &to.bom) {
         (Some(from), Some(to)) => Some(Diff::between(from, to, WHOLE)),
         _ => None,

@@ -212,6 +212,8 @@ struct ExposureDocument<'a> {
     database: Option<&'a str>,
     packages_checked: Option<usize>,
     packages_not_checked: Option<usize>,
+    /// While there is one, nothing is known to be clean.
+    advisories_unreadable: Option<usize>,
     found: Vec<VulnerabilityDocument<'a>>,
 }
 
@@ -221,6 +223,9 @@ struct VulnerabilityDocument<'a> {
     aliases: &'a [String],
     summary: &'a str,
     score: Option<f32>,
+    rating: Option<String>,
+    /// Why nobody can say whether the package has it.
+    doubt: Option<&'a str>,
     /// A place in `packages`.
     package: usize,
     fixed: Option<&'a str>,
@@ -360,18 +365,21 @@ fn exposure(exposure: &Exposure) -> ExposureDocument<'_> {
             database: None,
             packages_checked: None,
             packages_not_checked: None,
+            advisories_unreadable: None,
             found: Vec::new(),
         },
         Exposure::Checked {
             database,
             checked,
             unchecked,
+            unreadable,
             vulnerabilities,
         } => ExposureDocument {
             checked: true,
             database: database.as_deref(),
             packages_checked: Some(*checked),
             packages_not_checked: Some(*unchecked),
+            advisories_unreadable: Some(*unreadable),
             found: vulnerabilities.iter().map(vulnerability).collect(),
         },
     }
@@ -383,6 +391,8 @@ fn vulnerability(each: &Vulnerability) -> VulnerabilityDocument<'_> {
         aliases: &each.aliases,
         summary: &each.summary,
         score: each.score,
+        rating: each.rating.map(|rating| rating.to_string()),
+        doubt: each.doubt.as_deref(),
         package: each.package,
         fixed: each.fixed.as_deref(),
         vex: each.waiver.as_ref().map(|waiver| WaiverDocument {

@@ -175,7 +175,10 @@ fn packages(contents: &Contents, text: &mut String) {
 fn vulnerabilities(audit: &Audit, text: &mut String) {
     text.push_str("\n### Vulnerabilities\n\n");
     let Exposure::Checked {
-        checked, unchecked, ..
+        checked,
+        unchecked,
+        unreadable,
+        ..
     } = &audit.exposure
     else {
         text.push_str("Not checked.\n");
@@ -185,6 +188,12 @@ fn vulnerabilities(audit: &Audit, text: &mut String) {
         text,
         "{checked} packages looked up, {unchecked} could not be.\n"
     );
+    if *unreadable > 0 {
+        let _ = writeln!(
+            text,
+            "**{unreadable} advisories could not be read**, so nothing is known to be clean.\n"
+        );
+    }
     let found = audit.exposure.vulnerabilities();
     for each in found.iter().take(MAX_LINES) {
         let words = vulnerability_words(audit, each);

@@ -1,5 +1,6 @@
 //! `prov audit`: what is known about artifacts, and what is not.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use super::files::{self, Existing, Readers};
 use super::gate::{Fallback, Gate, GateArgs};
 use super::{CommandResult, ui};
 
+pub(super) mod advisories;
 pub(super) mod examine;
 mod json;
 mod markdown;
@@ -20,6 +22,7 @@ pub(super) mod target;
 pub(super) mod text;
 mod together;
 
+use advisories::{Advisories, AdvisoryArgs, Severity};
 use row::Row;
 use target::Target;
 
@@ -40,8 +43,9 @@ Examples:
   prov audit ghcr.io/me/app:v1 --policy release.toml --format markdown
   prov audit oci:layout --policy release.toml --format json --output audit.json
   prov audit --list release.txt --policy release.toml
+  prov audit app.wasm --policy release.toml --osv osv-dump --vex app.openvex.json --fail-on high
 
-Exit codes: 0 none was refused (without a policy nothing is judged), 1 one was, 2 can't say")]
+Exit codes: 0 none was refused (without a policy nothing is judged), 1 one was or --fail-on was met, 2 can't say")]
 pub(super) struct Args {
     /// Files, folders, HOST/REPOSITORY[:TAG][@DIGEST] or oci:DIR[:TAG]
     #[arg(value_name = "ARTIFACT|REF|DIR", required_unless_present = "list")]
@@ -53,6 +57,20 @@ pub(super) struct Args {
 
     #[command(flatten)]
     gate: GateArgs,
+
+    #[command(flatten)]
+    advisories: AdvisoryArgs,
+
+    /// Answer no when a known vulnerability is that bad, or nobody knows how bad, and no
+    /// VEX document says that the artifact does not have it
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SEVERITY",
+        requires = "osv",
+        help_heading = "Vulnerabilities"
+    )]
+    fail_on: Option<Severity>,
 
     /// How to tell the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
@@ -106,7 +124,8 @@ pub(super) fn run(args: Args) -> CommandResult {
         }
     }
     tell(&summary);
-    Ok(match (summary.refused, summary.broken.len()) {
+    let refused = summary.refused + summary.too_vulnerable;
+    Ok(match (refused, summary.broken.len()) {
         (0, 0) => Exit::Yes,
         (0, _) => Exit::CantSay,
         _ => Exit::No,
@@ -150,6 +169,25 @@ impl Args {
         }
     }
 
+    /// What is known of all packages inside. Only that is kept of a database, so they are
+    /// looked through once before.
+    fn advisories(&self, gate: &Gate, targets: &[Target]) -> Result<Option<Advisories>, Failure> {
+        if self.advisories.osv.is_none() {
+            return Ok(None);
+        }
+        let mut wanted = BTreeSet::new();
+        let inside = |target: &Target| -> Vec<BTreeSet<_>> {
+            let audits = examine::all(target, &self.gate.bundles, gate);
+            let packages = audits.iter().flatten().flat_map(advisories::packages);
+            vec![packages.collect()]
+        };
+        together::each(targets, inside, |packages| {
+            wanted.extend(packages);
+            Ok(())
+        })?;
+        self.advisories.read(&wanted)
+    }
+
     /// Audits all of them and writes the report piece by piece.
     fn report(
         &self,
@@ -158,12 +196,20 @@ impl Args {
         summary: &mut Summary,
         write: &mut dyn FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let examine = |target: &Target| examine::all(target, &self.gate.bundles, gate);
+        let advisories = self.advisories(gate, targets)?;
+        let examine = |target: &Target| {
+            let mut outcomes = examine::all(target, &self.gate.bundles, gate);
+            if let Some(advisories) = &advisories {
+                let audits = outcomes.iter_mut().flatten();
+                audits.for_each(|audit| advisories.look_up(audit));
+            }
+            outcomes
+        };
         match self.format {
             Format::Json => {
                 let mut report = json::Report::start(summary.policy.as_deref(), write)?;
                 together::each(targets, examine, |outcome: Outcome| {
-                    count(summary, &Counted::of(&outcome));
+                    count(summary, &Counted::of(&outcome, self.fail_on));
                     report.add(&outcome, write)
                 })?;
                 report.finish(summary, write)
@@ -174,7 +220,8 @@ impl Args {
                     targets,
                     |target| {
                         let outcomes = examine(target);
-                        let results = |outcome| (Counted::of(outcome), sarif::results(outcome));
+                        let results =
+                            |outcome| (Counted::of(outcome, self.fail_on), sarif::results(outcome));
                         outcomes.iter().map(results).collect()
                     },
                     |(counted, results)| {
@@ -192,7 +239,7 @@ impl Args {
                     let outcomes = examine(target);
                     let keep = one && outcomes.len() == 1;
                     let reduced = outcomes.into_iter().map(|outcome| Reduced {
-                        counted: Counted::of(&outcome),
+                        counted: Counted::of(&outcome, self.fail_on),
                         row: Row::of(&outcome),
                         page: outcome.ok().filter(|_| keep),
                     });
@@ -223,20 +270,24 @@ struct Counted {
     broken: Option<Broken>,
     /// `None` when nobody looked.
     vulnerable: Option<bool>,
+    too_vulnerable: bool,
 }
 
 impl Counted {
-    fn of(outcome: &Outcome) -> Self {
+    fn of(outcome: &Outcome, fail_on: Option<Severity>) -> Self {
         match outcome {
             Ok(audit) => Self {
                 status: audit.status(),
                 broken: None,
                 vulnerable: audit.is_vulnerable(),
+                too_vulnerable: fail_on
+                    .is_some_and(|least| audit.exposure.open().any(|each| least.is_met(each))),
             },
             Err(broken) => Self {
                 status: Status::Broken,
                 broken: Some(broken.clone()),
                 vulnerable: None,
+                too_vulnerable: false,
             },
         }
     }
@@ -250,6 +301,7 @@ struct Reduced {
 }
 
 fn count(summary: &mut Summary, counted: &Counted) {
+    summary.too_vulnerable += usize::from(counted.too_vulnerable);
     match &counted.broken {
         Some(broken) => summary.broken.push(broken.clone()),
         None => summary.add(counted.status, counted.vulnerable),

@@ -203,6 +203,7 @@ impl Page {
             database,
             checked,
             unchecked,
+            unreadable,
             vulnerabilities,
         } = &audit.exposure
         else {
@@ -214,8 +215,12 @@ impl Page {
             "looked up",
             &format!("{checked} packages, {unchecked} could not be"),
         );
-        if vulnerabilities.is_empty() {
-            self.line("none known in what was looked up");
+        match (vulnerabilities.is_empty(), unreadable) {
+            (_, 1..) => self.line(&format!(
+                "{unreadable} advisories could not be read, so nothing is known to be clean"
+            )),
+            (true, 0) => self.line("none known in what was looked up"),
+            (false, 0) => {}
         }
         for each in vulnerabilities {
             let line = vulnerability(audit, each);
@@ -248,16 +253,19 @@ pub(super) fn vulnerability_words(audit: &Audit, each: &Vulnerability) -> Vec<St
     let contents = audit.contents.as_ref();
     let package = contents.and_then(|contents| contents.packages.get(each.package));
     let mut words = vec![each.id.clone()];
-    words.push(
-        each.score
-            .map_or("score unknown".to_owned(), |score| format!("{score:.1}")),
-    );
+    words.push(match (each.score, each.rating) {
+        (Some(score), _) => format!("{score:.1}"),
+        (None, Some(rating)) => rating.to_string(),
+        (None, None) => "score unknown".to_owned(),
+    });
     words.extend(package.map(|package| package.label()));
     words.extend(
         each.fixed
             .as_ref()
             .map(|fixed| format!("(fixed in {fixed})")),
     );
+    let doubt = each.doubt.as_ref();
+    words.extend(doubt.map(|doubt| format!("(nobody can say: {doubt})")));
     words.push(each.summary.clone());
     words
 }
