@@ -23,6 +23,7 @@ mod epoch;
 mod error;
 mod files;
 mod gate;
+pub mod html;
 mod key;
 mod keyless;
 #[cfg(feature = "launch")]

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use crate::audit::{Audit, Broken, Status, Summary};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
 use super::gate::{Fallback, Gate, GateArgs};
-use super::{CommandResult, ui};
+use super::{CommandResult, html, ui};
 
 pub(super) mod advisories;
 pub(super) mod examine;
@@ -42,7 +43,7 @@ Examples:
   prov audit app.wasm --key prov.pub --insecure-ignore-tlog
   prov audit ghcr.io/me/app:v1 --policy release.toml --format markdown
   prov audit oci:layout --policy release.toml --format json --output audit.json
-  prov audit --list release.txt --policy release.toml
+  prov audit --list release.txt --policy release.toml --html release.html
   prov audit app.wasm --policy release.toml --osv osv-dump --vex app.openvex.json --fail-on high
 
 Exit codes: 0 none was refused (without a policy nothing is judged), 1 one was or --fail-on was met, 2 can't say")]
@@ -79,6 +80,10 @@ pub(super) struct Args {
     /// Where to write it [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Write one HTML page too, to open, mail and print
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -104,15 +109,18 @@ pub(super) fn run(args: Args) -> CommandResult {
         policy: gate.policy().map(str::to_owned),
         ..Summary::default()
     };
+    // The page sorts, so it may be in any order.
+    let kept = args.html.is_some().then(Mutex::default);
+    let kept = kept.as_ref();
     match &args.output {
-        None => args.report(&gate, &targets, &mut summary, &mut |text| {
+        None => args.report(&gate, &targets, kept, &mut summary, &mut |text| {
             ui::data(text);
             Ok(())
         })?,
         Some(path) => {
             let write = |file: &mut std::fs::File| {
                 use std::io::Write as _;
-                args.report(&gate, &targets, &mut summary, &mut |text| {
+                args.report(&gate, &targets, kept, &mut summary, &mut |text| {
                     let plain = anstream::adapter::strip_str(text).to_string();
                     file.write_all(plain.as_bytes()).map_err(|error| {
                         Failure::cant_say(format!("cannot write `{}`", path.display()))
@@ -122,6 +130,11 @@ pub(super) fn run(args: Args) -> CommandResult {
             };
             files::write_with(path, Readers::Everybody, Existing::Replace, write)?;
         }
+    }
+    if let (Some(path), Some(kept)) = (&args.html, kept) {
+        let audits = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = html::page(&audits, &summary.broken);
+        files::write(path, page.as_bytes(), Readers::Everybody, Existing::Replace)?;
     }
     tell(&summary);
     let refused = summary.refused + summary.too_vulnerable;
@@ -193,6 +206,7 @@ impl Args {
         &self,
         gate: &Gate,
         targets: &[Target],
+        kept: Option<&Mutex<Vec<Audit>>>,
         summary: &mut Summary,
         write: &mut dyn FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -202,6 +216,10 @@ impl Args {
             if let Some(advisories) = &advisories {
                 let audits = outcomes.iter_mut().flatten();
                 audits.for_each(|audit| advisories.look_up(audit));
+            }
+            if let Some(kept) = kept {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend(outcomes.iter().flatten().cloned());
             }
             outcomes
         };
