@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Bundle, BundleError, MAX_BUNDLES, MAX_FILE};
+use crate::artifact::Digest;
 use crate::json;
 use crate::statement::PAYLOAD_TYPE;
 
@@ -35,10 +36,15 @@ impl Bundle {
         match handed_out(&document)? {
             // Neither of those: one damaged bundle, whose own error helps most.
             None => Err(own_error),
-            Some(bundles) => bundles
-                .iter()
-                .map(|bundle| Self::parse(bundle.to_string().as_bytes()))
-                .collect(),
+            Some(bundles) => {
+                let digest = Digest::sha256(bytes);
+                let bundle = |bundle: &Value| {
+                    let bundle = Self::parse(bundle.to_string().as_bytes())?;
+                    let digest = digest.clone();
+                    Ok(Self { digest, ..bundle })
+                };
+                bundles.iter().map(bundle).collect()
+            }
         }
     }
 }

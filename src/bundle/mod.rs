@@ -8,7 +8,7 @@ use serde_json::Value;
 use sigstore_types::HashAlgorithm;
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 
-use crate::artifact::Algorithm;
+use crate::artifact::{Algorithm, Digest};
 use crate::json::{self, JsonError};
 use crate::statement::{PAYLOAD_TYPE, Statement, StatementError};
 
@@ -33,6 +33,7 @@ pub const MAX_FILE: usize = 2 * MAX_BUNDLE;
 #[derive(Clone, Debug)]
 pub struct Bundle {
     inner: sigstore_types::Bundle,
+    digest: Digest,
 }
 
 /// What kind of signer a bundle claims to have.
@@ -83,7 +84,16 @@ impl Bundle {
                 return Err(BundleError::TooMany { what, count, limit });
             }
         }
-        Ok(Self { inner })
+        Ok(Self {
+            inner,
+            digest: Digest::sha256(bytes),
+        })
+    }
+
+    /// The SHA-256 digest of the bytes that it was read from: the bundle's own, or
+    /// those of the document that it was handed out in.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// The media type, such as `application/vnd.dev.sigstore.bundle.v0.3+json`.

@@ -43,6 +43,12 @@ impl Case<'_> {
         self.failed_rules().any(|failed| *failed == rule)
     }
 
+    /// False for a provenance from a repository that the policy does not expect, or
+    /// that can't be believed.
+    pub(super) fn is_witness(&self) -> bool {
+        !self.failed(Rule::Repository) && !self.failed(Rule::Consistent)
+    }
+
     fn failed_rules(&self) -> impl Iterator<Item = &Rule> {
         let failed = |finding: &&Finding| finding.outcome == Outcome::Failed;
         self.findings
@@ -128,6 +134,16 @@ impl Policy {
         let (value, why) = seen.map_or((0, None), |(level, _)| {
             (level.value, level.why_not_next.clone())
         });
+        self.level_finding(value, seen.map(|(_, backing)| backing), why)
+    }
+
+    /// `[build] min-level`, and why the level is not the next one.
+    pub(super) fn level_finding(
+        &self,
+        value: u8,
+        backing: Option<Backing>,
+        why: Option<String>,
+    ) -> Finding {
         let wanted = self.min_level.value;
         Finding::new(
             Rule::MinLevel,
@@ -135,7 +151,7 @@ impl Policy {
             format!("SLSA Build L{value}"),
             format!("SLSA Build L{wanted} or higher"),
         )
-        .backed(seen.map(|(_, backing)| backing))
+        .backed(backing)
         .because(why.or_else(|| (value == 0).then(|| NO_PROVENANCE.to_owned())))
         .at(self.min_level.line)
         .fix(match wanted {
@@ -183,7 +199,7 @@ impl Policy {
 
     /// `[build]` without the level. SLSA: external parameters that are not
     /// expected SHOULD be refused.
-    fn build(&self, provenance: Option<&Provenance>) -> Vec<Finding> {
+    pub(super) fn build(&self, provenance: Option<&Provenance>) -> Vec<Finding> {
         let definition = provenance.map(|provenance| &provenance.build_definition);
         let backing = definition.map(|_| Backing::Stated);
         let build_type = self.build_types.as_ref().map(|Wanted { value, line }| {

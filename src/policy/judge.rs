@@ -12,10 +12,12 @@ use super::rule::Rule;
 use super::sbom;
 use super::signature::Signed;
 use super::source::{Source, Sourced};
+use super::summary::not_needed;
 use super::trust::{Entry, describe};
 use super::verdict::{Backing, Finding, Outcome, Verdict};
 use super::{Policy, Wanted};
 use crate::artifact::Artifact;
+use crate::statement::predicate::SLSA_VSA_V1;
 use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
 use crate::verify::{Signature, Signer, Verified};
 
@@ -54,6 +56,13 @@ impl Policy {
         let mut findings = Vec::new();
         let mut counted = Vec::new();
         for (index, evidence) in evidence.iter().enumerate() {
+            // Only a verifier's word is worth anything here, and it is looked at below.
+            if !self.verifiers.is_empty()
+                && evidence.value().predicate_type == SLSA_VSA_V1
+                && evidence.value().speaks_of(artifact)
+            {
+                continue;
+            }
             match self.count(artifact, evidence, now) {
                 Ok(entry) => counted.push(Counted {
                     index,
@@ -65,8 +74,14 @@ impl Policy {
         }
         let (signed, notes) = self.signatures(artifact, signatures, now);
         findings.extend(notes);
+        let about = |(_, each): &(usize, &Verified<Statement>)| each.value().speaks_of(artifact);
+        let summaries = self.summaries(evidence.iter().enumerate().filter(about), now);
+        findings.extend(summaries.findings);
         findings.extend(self.artifact.judge(artifact));
-        findings.extend(self.window.judge(counted.len() + signed.len()));
+        findings.extend(
+            self.window
+                .judge(counted.len() + signed.len() + summaries.taken.len()),
+        );
         let cases: Vec<Case<'_>> = counted
             .iter()
             .filter(|each| each.evidence.value().predicate_type == SLSA_PROVENANCE_V1)
@@ -82,7 +97,26 @@ impl Policy {
                 Reverse(case.level.value),
             )
         });
+        // What a provenance shows of itself weighs more than what somebody says of
+        // it, unless it is a stranger's or contradicts its certificate.
+        let summary = summaries.taken.iter().max_by_key(|each| each.level);
+        let stands_in = summary.filter(|_| !cases.iter().any(Case::is_witness));
+        let unneeded = summaries.taken.iter().filter(|_| stands_in.is_none());
+        findings.extend(unneeded.map(not_needed));
+        counted.extend(summaries.taken.iter().map(|each| Counted {
+            index: each.index,
+            evidence: each.evidence,
+            entry: each.entry,
+        }));
+        if let Some(summary) = stands_in {
+            findings.extend(self.by_summary(summary));
+            findings.extend(cases.iter().map(beside));
+        }
+        let chosen = chosen.filter(|_| stands_in.is_none());
+        let summarised = stands_in.map_or(0, |summary| summary.level);
+        let level = chosen.map_or(summarised, |case| case.level.value);
         match chosen {
+            _ if stands_in.is_some() => {}
             Some(case) => {
                 findings.extend(case.findings.iter().cloned());
                 findings.extend(others(case, &cases));
@@ -96,7 +130,7 @@ impl Policy {
                 findings.extend(self.no_case());
             }
         }
-        findings.extend(self.required(&counted));
+        findings.extend(self.required(&counted, stands_in.is_some()));
         findings.extend(self.signed(&signed));
         let sboms: Vec<_> = counted
             .iter()
@@ -112,7 +146,7 @@ impl Policy {
         if !self.custom.is_empty() {
             let found = Found {
                 artifact,
-                level: chosen.map_or(0, |case| case.level.value),
+                level,
                 provenance: chosen.map(|case| case.evidence),
                 statements: counted.iter().map(|each| each.evidence).collect(),
                 signatures: signed
@@ -129,7 +163,7 @@ impl Policy {
         findings.sort_by(|a, b| a.rule.cmp(&b.rule));
         Verdict {
             subject: artifact.digest().clone(),
-            level: chosen.map_or(0, |case| case.level.value),
+            level,
             provenance: chosen.map(|case| case.index),
             counted: counted.iter().map(|each| each.index).collect(),
             counted_signatures: signed.iter().map(|each| each.index).collect(),
@@ -231,7 +265,9 @@ impl Policy {
     }
 
     /// `[attestations] require`, one finding each.
-    fn required(&self, counted: &[Counted<'_>]) -> Vec<Finding> {
+    /// Nobody wrote the provenance that a policy demands by default: a summary will do.
+    fn required(&self, counted: &[Counted<'_>], summarised: bool) -> Vec<Finding> {
+        let unwritten = |wanted: &&Wanted<String>| !summarised || wanted.line.is_some();
         let look = |wanted: &Wanted<String>| {
             let found = counted.iter().find(|each| {
                 let seen = &each.evidence.value().predicate_type;
@@ -254,7 +290,7 @@ impl Policy {
             .at(wanted.line)
             .fix("attach it with `prov attest`, signed by a signer that the policy trusts")
         };
-        self.require.iter().map(look).collect()
+        self.require.iter().filter(unwritten).map(look).collect()
     }
 }
 
@@ -274,6 +310,19 @@ pub(super) fn not_counted(
     Box::new(finding)
 }
 
+/// A provenance that did not decide.
+fn beside(case: &Case<'_>) -> Finding {
+    let by = describe(case.evidence.signer());
+    let seen = format!(
+        "another provenance {} by {by} shows L{} and fails {} rules",
+        case.evidence.origin(),
+        case.level.value,
+        case.failures()
+    );
+    let wanted = "nothing, one provenance is enough";
+    Finding::new(Rule::Agree, Outcome::Noted, seen, wanted).backed(case.source.backing)
+}
+
 /// The provenances that did not decide. Two that are trusted and name another
 /// source can't both be true, and it is not for prov to guess which one is.
 fn others(chosen: &Case<'_>, cases: &[Case<'_>]) -> Vec<Finding> {
@@ -281,10 +330,8 @@ fn others(chosen: &Case<'_>, cases: &[Case<'_>]) -> Vec<Finding> {
     let say = |case: &Case<'_>| {
         let by = describe(case.evidence.signer());
         let origin = case.evidence.origin();
-        // From a repository that the policy does not expect: not a witness.
-        let is_witness = !case.failed(Rule::Repository) && !case.failed(Rule::Consistent);
         let (a, b) = (&chosen.source.source, &case.source.source);
-        match a.contradicts(b).filter(|_| is_witness) {
+        match a.contradicts(b).filter(|_| case.is_witness()) {
             Some(what) => Finding::new(
                 Rule::Agree,
                 Outcome::Failed,
@@ -292,16 +339,7 @@ fn others(chosen: &Case<'_>, cases: &[Case<'_>]) -> Vec<Finding> {
                 "provenances that agree on the source",
             )
             .fix("find out which one is wrong and remove it"),
-            None => Finding::new(
-                Rule::Agree,
-                Outcome::Noted,
-                format!(
-                    "another provenance {origin} by {by} shows L{} and fails {} rules",
-                    case.level.value,
-                    case.failures()
-                ),
-                "nothing, one provenance is enough",
-            ),
+            None => beside(case),
         }
         .backed(case.source.backing)
     };

@@ -29,6 +29,7 @@ mod sbom;
 mod signature;
 mod source;
 mod subject;
+mod summary;
 mod trust;
 mod verdict;
 mod version_range;
@@ -48,6 +49,7 @@ use exception::Exception;
 use pattern::Pattern;
 use sbom::SbomRules;
 use subject::ArtifactRules;
+use summary::{TrustedVerifier, VerifierIdentity};
 use trust::{TrustedBuilder, TrustedSigner};
 use window::Window;
 
@@ -63,6 +65,7 @@ pub struct Policy {
     name: String,
     builders: Vec<TrustedBuilder>,
     keys: Vec<TrustedSigner>,
+    verifiers: Vec<TrustedVerifier>,
     repository: Option<Wanted<Pattern>>,
     refs: Option<Wanted<Vec<Pattern>>>,
     min_level: Wanted<u8>,
@@ -133,6 +136,7 @@ impl Policy {
             name,
             builders: Vec::new(),
             keys: Vec::new(),
+            verifiers: Vec::new(),
             repository: None,
             refs: None,
             min_level: Wanted::unwritten(1),
@@ -169,7 +173,12 @@ impl Policy {
         &mut self,
         mut resolve: impl FnMut(&KeySource) -> Result<Option<PublicKey>, E>,
     ) -> Result<(), E> {
-        for entry in &mut self.keys {
+        let verifiers = self.verifiers.iter_mut();
+        let of_verifiers = verifiers.filter_map(|verifier| match &mut verifier.identity {
+            VerifierIdentity::Key(entry) => Some(entry),
+            VerifierIdentity::Builder(_) => None,
+        });
+        for entry in self.keys.iter_mut().chain(of_verifiers) {
             if matches!(entry.source, KeySource::File(_) | KeySource::BuildKey) {
                 entry.key = resolve(&entry.source)?;
             }
@@ -179,7 +188,8 @@ impl Policy {
 
     /// The keys to verify signatures with, see [`Trust::keys`](crate::verify::Trust::keys).
     pub fn trusted_keys(&self) -> Vec<TrustedKey> {
-        let known = self.keys.iter().filter_map(|entry| {
+        let of_verifiers = self.verifiers.iter().filter_map(TrustedVerifier::key);
+        let known = self.keys.iter().chain(of_verifiers).filter_map(|entry| {
             Some(TrustedKey {
                 key: entry.key.clone()?,
                 transparency: entry.transparency,
@@ -194,7 +204,8 @@ impl Policy {
     /// judged by what its own entry says.
     pub fn certificates(&self) -> Transparency {
         let unlogged = |builder: &TrustedBuilder| builder.transparency == Transparency::NotRequired;
-        match self.builders.iter().any(unlogged) {
+        let of_verifiers = self.verifiers.iter().filter_map(TrustedVerifier::builder);
+        match self.builders.iter().chain(of_verifiers).any(unlogged) {
             true => Transparency::NotRequired,
             false => Transparency::Required,
         }

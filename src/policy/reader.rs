@@ -107,7 +107,9 @@ impl Reader {
 fn heading(section: &str) -> String {
     match section {
         "" => "the policy".to_owned(),
-        "trust.builder" | "trust.key" | "rule" | "exception" => format!("`[[{section}]]`"),
+        "trust.builder" | "trust.key" | "trust.verifier" | "rule" | "exception" => {
+            format!("`[[{section}]]`")
+        }
         _ => format!("`[{section}]`"),
     }
 }

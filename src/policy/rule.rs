@@ -20,6 +20,16 @@ pub enum Rule {
     SignedWhen,
     /// Is there evidence by somebody whom the policy trusts?
     Signer,
+    /// Does a verification summary come from a verifier whom the policy trusts?
+    Verifier,
+    /// Is it about the right resource?
+    Resource,
+    /// Was it made by a policy that is expected?
+    SummaryPolicy,
+    /// Does it say yes?
+    Result,
+    /// Is it young enough?
+    MaxAge,
     /// Does the provenance say what the signer's certificate says?
     Consistent,
     /// Is `builder.id` the one that the policy expects of this key?
@@ -60,13 +70,18 @@ pub enum Rule {
 
 impl Rule {
     /// All rules that prov knows by itself, in order.
-    pub const ALL: [Rule; 23] = [
+    pub const ALL: [Rule; 28] = [
         Rule::Subject,
         Rule::AllowDigests,
         Rule::DenyDigests,
         Rule::MaxSize,
         Rule::SignedWhen,
         Rule::Signer,
+        Rule::Verifier,
+        Rule::Resource,
+        Rule::SummaryPolicy,
+        Rule::Result,
+        Rule::MaxAge,
         Rule::Consistent,
         Rule::Builder,
         Rule::MinLevel,
@@ -95,6 +110,11 @@ impl Rule {
             Rule::MaxSize => "artifact.max-size",
             Rule::SignedWhen => "evidence.signed",
             Rule::Signer => "trust.signer",
+            Rule::Verifier => "vsa.verifier",
+            Rule::Resource => "vsa.resource-uri",
+            Rule::SummaryPolicy => "vsa.policy-digest",
+            Rule::Result => "vsa.result",
+            Rule::MaxAge => "vsa.max-age",
             Rule::Consistent => "provenance.consistent",
             Rule::Builder => "trust.key.builder",
             Rule::MinLevel => "build.min-level",
@@ -114,6 +134,58 @@ impl Rule {
             Rule::Custom(name) => name,
             Rule::Exception => "exception",
         }
+    }
+
+    /// The question, for people.
+    pub fn question(&self) -> &'static str {
+        match self {
+            Rule::Subject => "is the statement about the artifact that is judged?",
+            Rule::AllowDigests => "is the artifact one of those that the policy names?",
+            Rule::DenyDigests => "is the artifact none of those that the policy refuses?",
+            Rule::MaxSize => "is the artifact small enough?",
+            Rule::SignedWhen => "was it signed when the policy says?",
+            Rule::Signer => "is there evidence by somebody whom the policy trusts?",
+            Rule::Verifier => "is the verification summary by a trusted verifier?",
+            Rule::Resource => "is the verification summary about the right resource?",
+            Rule::SummaryPolicy => "was the verification summary made by an expected policy?",
+            Rule::Result => "does the verification summary say yes?",
+            Rule::MaxAge => "is the verification summary young enough?",
+            Rule::Consistent => "does the provenance say what the signer's certificate says?",
+            Rule::Builder => "does the key sign for the builder that it may sign for?",
+            Rule::MinLevel => "is the SLSA Build level high enough?",
+            Rule::Require => "is every demanded attestation there?",
+            Rule::Signature => "is there a signature over the artifact's own bytes?",
+            Rule::Agree => "do several provenances agree on the source?",
+            Rule::Repository => "was it built from the right repository?",
+            Rule::Ref => "was it built from the right branch or tag?",
+            Rule::BuildType => "is the build type one that the policy expects?",
+            Rule::ExternalParameters => "are all external parameters known?",
+            Rule::SbomSubject => "does the SBOM say that it is about another artifact?",
+            Rule::RequireFields => "does the SBOM say what it must say?",
+            Rule::AllowLicenses => "is every licence one that is allowed?",
+            Rule::DenyLicenses => "is no licence of a component refused?",
+            Rule::UnknownLicenses => "are the licences of all components known?",
+            Rule::Deny => "is no component refused?",
+            Rule::Custom(_) => "does the policy's own rule hold?",
+            Rule::Exception => "which exceptions are spent or were not needed?",
+        }
+    }
+
+    /// True when it is looked at only where a policy asks for it.
+    pub fn is_asked_for(&self) -> bool {
+        matches!(
+            self,
+            Rule::AllowDigests
+                | Rule::DenyDigests
+                | Rule::MaxSize
+                | Rule::SignedWhen
+                | Rule::Require
+                | Rule::Signature
+                | Rule::Repository
+                | Rule::Ref
+                | Rule::BuildType
+                | Rule::ExternalParameters
+        ) || self.is_about_components()
     }
 
     /// True when an exception may waive it. Who signed, from which repository,
@@ -140,6 +212,11 @@ impl Rule {
             | Rule::SignedWhen
             | Rule::SbomSubject
             | Rule::Signer
+            | Rule::Verifier
+            | Rule::Resource
+            | Rule::SummaryPolicy
+            | Rule::Result
+            | Rule::MaxAge
             | Rule::Consistent
             | Rule::Builder
             | Rule::Agree

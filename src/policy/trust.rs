@@ -91,13 +91,7 @@ impl Policy {
                 why: "the policy trusts no such key".into(),
                 line: None,
             }),
-            Some(entry) if entry.transparency == Transparency::Required && !logged => {
-                Err(Untrusted {
-                    why: UNLOGGED.into(),
-                    line: entry.line,
-                })
-            }
-            Some(entry) => Ok(entry),
+            Some(entry) => entry.admits(key, logged).map(|()| entry),
         }
     }
 
@@ -127,10 +121,31 @@ impl Policy {
     }
 }
 
+impl TrustedSigner {
+    /// Whether a signature by `key` is one of this signer's.
+    pub(super) fn admits(&self, key: &PublicKey, logged: bool) -> Result<(), Untrusted> {
+        let refused = |why: &str, line| Untrusted {
+            why: why.to_owned(),
+            line,
+        };
+        if self.key.as_ref() != Some(key) {
+            return Err(refused("the policy trusts no such key", None));
+        }
+        match self.transparency == Transparency::Required && !logged {
+            true => Err(refused(UNLOGGED, self.line)),
+            false => Ok(()),
+        }
+    }
+}
+
 impl TrustedBuilder {
     /// Why the certificate's holder is not this builder, and whether it at
     /// least is the same workflow.
-    fn refuses(&self, certificate: &Certificate, logged: bool) -> Option<(String, bool)> {
+    pub(super) fn refuses(
+        &self,
+        certificate: &Certificate,
+        logged: bool,
+    ) -> Option<(String, bool)> {
         if certificate.issuer != self.issuer {
             return Some(("another issuer".into(), false));
         }

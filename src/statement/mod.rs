@@ -14,6 +14,7 @@ use crate::json::{self, JsonError};
 
 pub mod predicate;
 pub mod slsa;
+pub mod vsa;
 
 /// `_type` of a v1 statement.
 pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";

@@ -15,6 +15,7 @@ mod contents;
 mod rule;
 mod subject;
 mod trust;
+mod verifier;
 
 use trust::Trusted;
 
@@ -39,7 +40,7 @@ const FORMAT: &[(&str, &[&str])] = &[
             "exception",
         ],
     ),
-    ("trust", &["builder", "key"]),
+    ("trust", &["builder", "key", "verifier"]),
     (
         "trust.builder",
         &[
@@ -62,6 +63,25 @@ const FORMAT: &[(&str, &[&str])] = &[
             "builtin",
             "transparency",
             "builder",
+        ],
+    ),
+    (
+        "trust.verifier",
+        &[
+            "id",
+            "public-key",
+            "public-key-file",
+            "issuer",
+            "signer",
+            "signer-ref",
+            "signer-digest",
+            "repository",
+            "runner",
+            "transparency",
+            "resource-uri",
+            "policy-digest",
+            "level",
+            "max-age-days",
         ],
     ),
     ("source", &["repository", "ref"]),
@@ -124,10 +144,15 @@ fn read(top: &Section<'_>) -> Policy {
     let repository = source.as_ref().and_then(repository);
     let refs = source.as_ref().and_then(|source| refs(source, "ref"));
     let expected = repository.as_ref().map(|repository| &repository.value);
-    let Trusted { builders, keys } = trust::read(top, expected);
+    let Trusted {
+        builders,
+        keys,
+        verifiers,
+    } = trust::read(top, expected);
     let mut policy = Policy {
         builders,
         keys,
+        verifiers,
         repository: repository.map(|found| found.wanted(reader)),
         refs: refs.map(|found| found.wanted(reader)),
         ..Policy::demanding_provenance(name)
@@ -183,9 +208,11 @@ fn build(top: &Section<'_>, policy: &mut Policy) {
     };
     if let Some(At { value, span }) = section.number("min-level", 0..4) {
         let builders = policy.builders.iter().map(|builder| builder.level);
-        let highest = builders.chain(policy.keys.iter().map(|_| 1)).max();
+        let verifiers = policy.verifiers.iter().map(|verifier| verifier.level);
+        let keys = policy.keys.iter().map(|_| 1);
+        let highest = builders.chain(verifiers).chain(keys).max();
         if let Some(highest) = highest.filter(|highest| *highest < value) {
-            let hint = if policy.builders.is_empty() {
+            let hint = if policy.builders.is_empty() && policy.verifiers.is_empty() {
                 "a key never shows more than level 1".to_owned()
             } else {
                 format!("give a builder `level = {value}`, if it deserves it")

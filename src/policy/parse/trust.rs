@@ -1,10 +1,11 @@
-//! The `[[trust.builder]]` and `[[trust.key]]` entries of a policy file.
+//! All `[[trust.…]]` entries of a policy file.
 
-use super::{pattern, refs, repository};
+use super::{pattern, refs, repository, verifier};
 use crate::key::PublicKey;
 use crate::policy::KeySource;
 use crate::policy::pattern::Pattern;
 use crate::policy::reader::{At, Section};
+use crate::policy::summary::TrustedVerifier;
 use crate::policy::trust::{TrustedBuilder, TrustedSigner};
 use crate::verify::Transparency;
 
@@ -12,6 +13,7 @@ use crate::verify::Transparency;
 pub(super) struct Trusted {
     pub(super) builders: Vec<TrustedBuilder>,
     pub(super) keys: Vec<TrustedSigner>,
+    pub(super) verifiers: Vec<TrustedVerifier>,
 }
 
 /// Reads all entries. `expected` is the repository of `[source]`.
@@ -28,6 +30,7 @@ pub(super) fn read(top: &Section<'_>, expected: Option<&Pattern>) -> Trusted {
     let mut trusted = Trusted {
         builders: Vec::new(),
         keys: Vec::new(),
+        verifiers: trust.as_ref().map_or_else(Vec::new, verifier::read),
     };
     for section in trust
         .iter()
@@ -49,7 +52,7 @@ pub(super) fn read(top: &Section<'_>, expected: Option<&Pattern>) -> Trusted {
         .iter()
         .flat_map(|trust| trust.sections("key", "trust.key"))
     {
-        let Some(key) = key(&section) else {
+        let Some(key) = key(&section, "name") else {
             continue;
         };
         for earlier in &trusted.keys {
@@ -65,7 +68,7 @@ pub(super) fn read(top: &Section<'_>, expected: Option<&Pattern>) -> Trusted {
 
 impl TrustedBuilder {
     /// True when a certificate could be meant by both.
-    fn overlaps(&self, other: &Self) -> bool {
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         let same_ref = self.refs.iter().any(|each| other.refs.contains(each));
         let same_digest = self.digests.iter().any(|each| other.digests.contains(each));
         let same_caller = self.repository == other.repository;
@@ -78,7 +81,7 @@ impl TrustedBuilder {
 
 /// Anybody can call a reusable workflow, so a builder without an expected
 /// repository would let anybody's build in.
-fn callers(section: &Section<'_>, builder: &TrustedBuilder, expected: Option<&Pattern>) {
+pub(super) fn callers(section: &Section<'_>, builder: &TrustedBuilder, expected: Option<&Pattern>) {
     match (expected, &builder.repository) {
         (None, None) => section.reader.refuse(
             &section.span,
@@ -97,7 +100,7 @@ fn callers(section: &Section<'_>, builder: &TrustedBuilder, expected: Option<&Pa
     }
 }
 
-fn builder(section: &Section<'_>) -> TrustedBuilder {
+pub(super) fn builder(section: &Section<'_>) -> TrustedBuilder {
     let reader = section.reader;
     section.demand(
         "issuer",
@@ -230,9 +233,10 @@ fn transparency(section: &Section<'_>) -> Transparency {
     }
 }
 
-fn key(section: &Section<'_>) -> Option<TrustedSigner> {
+/// A key; `name` is the key of the section that names it.
+pub(super) fn key(section: &Section<'_>, name: &str) -> Option<TrustedSigner> {
     let reader = section.reader;
-    section.demand("name", "give the key a name for people");
+    section.demand(name, "give the key a name for people");
     let sources = ["public-key", "public-key-file", "builtin"];
     let given: Vec<_> = sources
         .iter()
@@ -253,7 +257,7 @@ fn key(section: &Section<'_>) -> Option<TrustedSigner> {
     let builtin = section.word("builtin", &["build-key"]);
     let transparency = transparency(section);
     let builder = section.text("builder").map(|text| text.value);
-    let name = section.text("name")?.value;
+    let name = section.text(name)?.value;
     let source = pem
         .clone()
         .map(KeySource::Inline)

@@ -14,6 +14,7 @@ mod contents;
 mod custom;
 mod facts;
 mod signature;
+mod summary;
 mod trust;
 
 const SIGNER: &str = "https://github.com/acme/prov/.github/workflows/build.yml";
