@@ -775,6 +775,8 @@ fn examples_of_every_help_are_understood() {
         &["key", "generate"],
         &["key", "public"],
         &["policy", "check"],
+        &["policy", "explain"],
+        &["policy", "init"],
         &["push"],
         &["attach"],
         &["discover"],
@@ -919,6 +921,9 @@ fn check_example(line: &str) {
     let program = env!("CARGO_BIN_EXE_prov");
     let ending = if line.starts_with("dev") {
         " --data /dev/null"
+    } else if line.contains("--vsa") {
+        // A layout does not say where consumers get it from.
+        " --resource-uri https://example.com/app"
     } else {
         ""
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Digest};
 use crate::bundle::{self, Bundle, Content, Evidence};
 use crate::key::{KeyError, MAX_KEY, PublicKey};
 use crate::policy::{Attested, KeySource, Outcome, Policy, Verdict};
@@ -14,7 +14,7 @@ use crate::verify::{self, MAX_ROOT, Signature, Transparency, Trust, Verified, Ve
 
 use super::error::{Failure, reasons};
 use super::files;
-use super::policy_file::{self, Found};
+use super::policy_file::{self, Found, PolicyFile};
 use super::ui;
 
 /// What a command asks evidence for, and judges it by.
@@ -90,6 +90,8 @@ pub(super) struct Genuine {
     pub(super) statements: Vec<Verified<Statement>>,
     /// Signatures over the artifact's own bytes that are genuine.
     pub(super) signatures: Vec<Verified<Signature>>,
+    /// Where each of them was found, and the digest of what it was read from.
+    pub(super) used: Vec<(String, Digest)>,
     /// Evidence that proved nothing, and why.
     pub(super) rejected: Vec<(String, VerifyError)>,
 }
@@ -100,10 +102,14 @@ pub(super) struct Judgement {
     pub(super) verdict: Verdict,
     /// The policy's name and where it was.
     pub(super) policy: String,
+    /// The policy's file; none when only a key was given.
+    pub(super) policy_file: Option<PolicyFile>,
     /// Statements that are genuine, in the order that the verdict counts.
     pub(super) verified: Vec<Verified<Statement>>,
     /// Signatures over the artifact's own bytes that are genuine.
     pub(super) signatures: Vec<Verified<Signature>>,
+    /// See [`Genuine::used`].
+    pub(super) used: Vec<(String, Digest)>,
     /// Evidence that proved nothing, and why.
     pub(super) rejected: Vec<(String, VerifyError)>,
 }
@@ -123,8 +129,10 @@ impl GateArgs {
             (Some(verdict), Some(policy)) => Ok(Judgement {
                 verdict,
                 policy,
+                policy_file: gate.found.and_then(|found| found.file),
                 verified: genuine.statements,
                 signatures: genuine.signatures,
+                used: genuine.used,
                 rejected: genuine.rejected,
             }),
             _ => Err(no_policy()),
@@ -170,20 +178,43 @@ impl TrustArgs {
                 .policy
                 .resolve_keys(|source| resolve_key(source, &base))?;
         }
-        Ok(Gate {
+        Ok(self.gate_by(found))
+    }
+
+    /// What tells genuine evidence by the roots and by --key alone: no policy has a
+    /// say, whatever lies at the root of a repository.
+    pub(super) fn without_policy(&self) -> Result<Gate, Failure> {
+        let key = self.key.as_deref().map(read_public_key).transpose()?;
+        Ok(self.gate_by(key.map(|key| self.by_key(key))))
+    }
+
+    fn gate_by(&self, found: Option<Found>) -> Gate {
+        Gate {
             found,
             root: self.trusted_root.clone(),
             bare: OnceLock::new(),
             whole: OnceLock::new(),
-        })
+        }
+    }
+
+    fn by_key(&self, key: PublicKey) -> Found {
+        Found {
+            described: format!("signed by {}", key.id()),
+            policy: Policy::for_key(key, self.transparency()),
+            base: PathBuf::new(),
+            file: None,
+        }
+    }
+
+    fn transparency(&self) -> Transparency {
+        match self.insecure_ignore_tlog {
+            true => Transparency::NotRequired,
+            false => Transparency::Required,
+        }
     }
 
     fn policy(&self, fallback: Fallback) -> Result<Option<Found>, Failure> {
         let key = self.key.as_deref().map(read_public_key).transpose()?;
-        let transparency = match self.insecure_ignore_tlog {
-            true => Transparency::NotRequired,
-            false => Transparency::Required,
-        };
         let found = match (&self.policy, fallback) {
             (Some(path), _) => Some(policy_file::read(path)?),
             (None, Fallback::Dev) => Some(policy_file::dev()?),
@@ -191,15 +222,11 @@ impl TrustArgs {
         };
         match (found, key) {
             (Some(found), Some(key)) => Ok(Some(Found {
-                policy: found.policy.with_key(key, transparency),
+                policy: found.policy.with_key(key, self.transparency()),
                 ..found
             })),
             (Some(found), None) => Ok(Some(found)),
-            (None, Some(key)) => Ok(Some(Found {
-                described: format!("signed by {}", key.id()),
-                policy: Policy::for_key(key, transparency),
-                base: PathBuf::new(),
-            })),
+            (None, Some(key)) => Ok(Some(self.by_key(key))),
             (None, None) if fallback == Fallback::NotJudged => Ok(None),
             (None, None) => Err(no_policy()),
         }
@@ -227,8 +254,10 @@ impl Gate {
                 Content::Message => verify::signature(artifact, each, trust)
                     .map(|signature| genuine.signatures.push(signature)),
             };
-            if let Err(error) = result {
-                genuine.rejected.push((each.origin.clone(), error));
+            let origin = each.origin.clone();
+            match result {
+                Ok(()) => genuine.used.push((origin, each.bundle.digest().clone())),
+                Err(error) => genuine.rejected.push((origin, error)),
             }
         }
         Ok(genuine)
@@ -405,7 +434,7 @@ pub(super) fn remedy(error: &VerifyError) -> Option<String> {
 
 /// A reason with the digests that belong to it.
 pub(super) fn explain(error: &VerifyError) -> String {
-    let list = |digests: &[crate::artifact::Digest]| {
+    let list = |digests: &[Digest]| {
         let shown: Vec<_> = digests.iter().take(3).map(ToString::to_string).collect();
         match shown.len() {
             0 => "none".to_owned(),

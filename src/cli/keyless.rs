@@ -21,7 +21,7 @@ pub(super) struct KeylessArgs {
     /// An OpenID Connect token that says who signs; `-` is stdin [default: the
     /// build service's, or at a terminal a login with the browser]
     #[arg(long, value_name = "FILE", help_heading = "Without a key")]
-    identity_token: Option<PathBuf>,
+    pub(super) identity_token: Option<PathBuf>,
 
     /// The services that sign [default: Sigstore's public good instance]
     #[arg(
@@ -30,7 +30,7 @@ pub(super) struct KeylessArgs {
         requires = "trusted_root",
         help_heading = "Without a key"
     )]
-    signing_config: Option<PathBuf>,
+    pub(super) signing_config: Option<PathBuf>,
 
     /// The trusted root of these services, which the signatures are checked
     /// against before they are written
@@ -40,7 +40,7 @@ pub(super) struct KeylessArgs {
         requires = "signing_config",
         help_heading = "Without a key"
     )]
-    trusted_root: Option<PathBuf>,
+    pub(super) trusted_root: Option<PathBuf>,
 }
 
 impl KeylessArgs {

@@ -33,6 +33,7 @@ mod policy;
 mod policy_file;
 mod pull;
 mod push;
+mod report;
 mod resolve;
 #[cfg(feature = "launch")]
 mod run;
@@ -40,8 +41,10 @@ mod sbom;
 mod sbom_output;
 mod signer;
 mod store;
+mod target;
 mod ui;
 mod verify;
+mod vsa;
 
 use error::{Exit, Failure};
 

@@ -14,7 +14,7 @@ const VARIABLES: [&str; 2] = ["PROV_PASSWORD", "COSIGN_PASSWORD"];
 const MAX_PASSWORD: u64 = 4096;
 
 /// Where a password comes from.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(super) struct PasswordArgs {
     /// A file whose first line is the private key's password [default:
     /// PROV_PASSWORD or COSIGN_PASSWORD, else you are asked]

@@ -21,6 +21,22 @@ pub(super) struct Found {
     pub(super) described: String,
     /// The folder that the paths in it are seen from.
     pub(super) base: PathBuf,
+    /// The file; none for what is built in or made of a key.
+    pub(super) file: Option<PolicyFile>,
+}
+
+/// The file of a policy, as it was read.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyFile {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+}
+
+impl PolicyFile {
+    /// A line of it, counted from 1.
+    pub(super) fn line(&self, number: usize) -> Option<&str> {
+        self.text.lines().nth(number.checked_sub(1)?)
+    }
 }
 
 /// Reads the policy at `path`.
@@ -32,6 +48,10 @@ pub(super) fn read(path: &Path) -> Result<Found, Failure> {
         described: format!("{} ({origin})", policy.name()),
         policy,
         base: path.parent().map(Path::to_owned).unwrap_or_default(),
+        file: Some(PolicyFile {
+            path: path.to_owned(),
+            text,
+        }),
     })
 }
 
@@ -42,6 +62,7 @@ pub(super) fn dev() -> Result<Found, Failure> {
         described: format!("{} (built in)", policy.name()),
         policy,
         base: PathBuf::new(),
+        file: None,
     })
 }
 

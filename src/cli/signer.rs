@@ -15,10 +15,10 @@ pub(super) struct SignerArgs {
     /// The private key to sign with: PKCS#8 or cosign's form, with or without a
     /// password [default: none; an identity signs]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sign_with", "keyless"])]
-    key: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 
     #[command(flatten)]
-    password: PasswordArgs,
+    pub(super) password: PasswordArgs,
 
     /// A command that signs: it gets the bytes on stdin and writes the signature
     /// to stdout
@@ -28,14 +28,14 @@ pub(super) struct SignerArgs {
         requires = "public_key",
         conflicts_with = "keyless"
     )]
-    sign_with: Option<String>,
+    pub(super) sign_with: Option<String>,
 
     /// The public key that the command signs with
     #[arg(long, value_name = "FILE", requires = "sign_with")]
-    public_key: Option<PathBuf>,
+    pub(super) public_key: Option<PathBuf>,
 
     #[command(flatten)]
-    keyless: KeylessArgs,
+    pub(super) keyless: KeylessArgs,
 }
 
 impl SignerArgs {

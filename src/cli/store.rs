@@ -161,6 +161,20 @@ impl Stored {
         })
     }
 
+    /// Where consumers get it from, as a URI, if that is a registry: where a layout
+    /// lies is this machine's affair.
+    pub(super) fn uri(&self) -> Option<String> {
+        match &self.reference.place {
+            Place::Registry(repository) => Some(format!(
+                "oci://{}/{}@{}",
+                repository.host,
+                repository.path,
+                self.manifest.digest()
+            )),
+            Place::Layout(_) => None,
+        }
+    }
+
     /// The bytes of the one file that it stores, which `evidence` must be about: that
     /// the manifest was attested is no word about what a module in it may do.
     pub(super) fn module(&self, limit: u64, evidence: &[Evidence]) -> Result<Artifact, Failure> {

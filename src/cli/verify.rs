@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::artifact::{Artifact, Digest};
-use crate::bundle::Evidence;
+use crate::artifact::Artifact;
 use crate::policy::{Backing, Finding, Outcome};
 use crate::verify::VerifyError;
 
-use super::error::{Exit, Failure, reasons};
+use super::error::{Exit, Failure};
 use super::gate::{self, Fallback, GateArgs, Judgement};
-use super::store::{self, Stored};
-use super::{CommandResult, Format, files, ui};
+use super::report::{self, Judged};
+use super::target::Target;
+use super::vsa::SummaryArgs;
+use super::{CommandResult, ui};
 
 /// Verify an artifact's evidence and judge it by a policy
 #[derive(clap::Args)]
@@ -22,6 +23,8 @@ Examples:
   prov verify app.wasm --bundle app.sigstore.json --policy release.toml
   prov verify ghcr.io/me/app:v1 --policy release.toml --format json
   prov verify sha256:$(sha256sum <app.wasm | cut -c-64) --bundle app.json --policy release.toml
+  prov verify app.wasm --policy release.toml --format sarif
+  prov verify ghcr.io/me/app:v1 --policy release.toml --vsa app.vsa.json --sign-key prov.key
 
 Exit codes: 0 yes, 1 no, 2 can't say")]
 pub(super) struct Args {
@@ -33,44 +36,63 @@ pub(super) struct Args {
     #[command(flatten)]
     gate: GateArgs,
 
+    #[command(flatten)]
+    summary: SummaryArgs,
+
     /// How to tell the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    format: Format,
+    format: VerifyFormat,
+}
+
+/// What is written to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum VerifyFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: one JSON document whose `schema` names its version
+    Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
+    /// For test reports: JUnit XML
+    Junit,
+    /// For `$GITHUB_STEP_SUMMARY`
+    Markdown,
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let (artifact, evidence) = args.find()?;
-    let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
+    let found = Target::find(&args.artifact, &args.gate)?;
+    let summary = args.summary.plan(found.resource_uri)?;
+    let (evidence, nothing) = match found.evidence {
+        Ok(evidence) => (evidence, None),
+        // A program that waits for a document gets one, a no like any other.
+        Err(failure)
+            if failure.exit == Exit::No
+                && (summary.is_some() || args.format != VerifyFormat::Text) =>
+        {
+            (Vec::new(), Some(failure))
+        }
+        Err(failure) => return Err(failure),
+    };
+    let artifact = &found.artifact;
+    let judgement = args.gate.judge(artifact, &evidence, Fallback::None)?;
+    if let Some(summary) = summary {
+        let trusted_root = args.gate.trust.trusted_root.as_deref();
+        summary.write(artifact, &judgement, trusted_root)?;
+    }
+    let judged = [Judged::new(artifact, &judgement)];
     match args.format {
-        Format::Text => ui::data(&text(&artifact, &judgement)),
-        Format::Json => ui::data(&json(&artifact, &judgement)?),
+        VerifyFormat::Text if nothing.is_some() => {}
+        VerifyFormat::Text => ui::data(&text(artifact, &judgement)),
+        VerifyFormat::Json => ui::data(&json(artifact, &judgement)?),
+        VerifyFormat::Sarif => ui::data(&report::sarif::render(&judged)?),
+        VerifyFormat::Junit => ui::data(&report::junit::render(&judged)),
+        VerifyFormat::Markdown => ui::data(&report::markdown::render(&judged)),
     }
-    match judgement.verdict.passed() {
-        true => Ok(Exit::Yes),
-        false => Ok(Exit::No),
-    }
-}
-
-impl Args {
-    /// The artifact, streamed by or named by its digest, and the evidence about it.
-    fn find(&self) -> Result<(Artifact, Vec<Evidence>), Failure> {
-        let named = self.artifact.to_str();
-        if let Some(digest) = named.and_then(|name| name.parse::<Digest>().ok()) {
-            let name = format!("{}…", &digest.to_string()[..19]);
-            let evidence = self.gate.named_evidence(&name)?;
-            return Ok((Artifact::from_digest(name, digest), evidence));
-        }
-        if let Some(reference) = store::reference_or_file(self.artifact.as_os_str())? {
-            let stored = Stored::find(&reference)?;
-            let evidence = stored.evidence(&self.gate)?;
-            return Ok((stored.artifact(&evidence)?, evidence));
-        }
-        let file = files::open(&self.artifact, "artifact")?;
-        let evidence = self.gate.evidence(&self.artifact)?;
-        let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
-        let artifact = Artifact::from_reader(files::name(&self.artifact), file, sha512)
-            .map_err(|error| Failure::cant_say(reasons(&error)))?;
-        Ok((artifact, evidence))
+    match (nothing, judgement.verdict.passed()) {
+        (Some(failure), _) => Err(failure),
+        (None, true) => Ok(Exit::Yes),
+        (None, false) => Ok(Exit::No),
     }
 }
 
@@ -239,12 +261,7 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
 pub(super) fn report_finding(finding: &Finding) -> ReportFinding<'_> {
     ReportFinding {
         rule: finding.rule.name(),
-        outcome: match finding.outcome {
-            Outcome::Passed => "passed",
-            Outcome::Failed => "failed",
-            Outcome::Waived { .. } => "waived",
-            Outcome::Noted => "noted",
-        },
+        outcome: report::outcome(&finding.outcome),
         seen: &finding.seen,
         wanted: &finding.wanted,
         backing: finding.backing.map(backing_name),

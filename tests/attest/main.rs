@@ -7,5 +7,6 @@ mod github;
 mod keys;
 mod statements;
 mod stored;
+mod summary;
 #[path = "../support/mod.rs"]
 mod support;

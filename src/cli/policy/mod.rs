@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use super::error::Exit;
 use super::{CommandResult, policy_file, ui};
 
-/// Look at policy files
+mod explain;
+mod init;
+
+/// Make policy files, look at them, explain what they say
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -15,6 +18,8 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     Check(Check),
+    Explain(explain::Explain),
+    Init(init::Init),
 }
 
 /// Read policy files and point at what is wrong with them
@@ -31,7 +36,14 @@ struct Check {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let Command::Check(check) = args.command;
+    match args.command {
+        Command::Check(check) => run_check(&check),
+        Command::Explain(args) => explain::run(&args),
+        Command::Init(args) => init::run(&args),
+    }
+}
+
+fn run_check(check: &Check) -> CommandResult {
     let mut exit = Exit::Yes;
     for path in &check.policies {
         match policy_file::read(path) {
