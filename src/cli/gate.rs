@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::{self, Bundle, Content, Evidence};
 use crate::key::{KeyError, MAX_KEY, PublicKey};
-use crate::policy::{Attested, KeySource, Outcome, Policy, Verdict};
+use crate::policy::{Attested, KeySource, Outcome, Policy, Verdict, embedded};
 use crate::statement::Statement;
 use crate::verify::{self, MAX_ROOT, Signature, Transparency, Trust, Verified, VerifyError};
 
@@ -247,6 +247,7 @@ impl Gate {
     ) -> Result<Genuine, Failure> {
         let trust = self.trust(evidence)?;
         let mut genuine = Genuine::default();
+        let mut others = Vec::new();
         for each in evidence {
             let result = match each.bundle.content() {
                 Content::Envelope => verify::statement(artifact, each, trust)
@@ -257,7 +258,29 @@ impl Gate {
             let origin = each.origin.clone();
             match result {
                 Ok(()) => genuine.used.push((origin, each.bundle.digest().clone())),
+                Err(error @ VerifyError::OtherArtifact { .. }) => others.push((each, error)),
                 Err(error) => genuine.rejected.push((origin, error)),
+            }
+        }
+        // What is about another artifact may be about a file inside of this one.
+        let files: Vec<Artifact> = match others.is_empty() {
+            true => Vec::new(),
+            false => {
+                let statements = genuine.statements.iter();
+                statements.flat_map(|each| embedded(each.value())).collect()
+            }
+        };
+        for (each, error) in others {
+            let about = files
+                .iter()
+                .find_map(|file| verify::statement(file, each, trust).ok());
+            let origin = each.origin.clone();
+            match about {
+                Some(statement) => {
+                    genuine.statements.push(statement);
+                    genuine.used.push((origin, each.bundle.digest().clone()));
+                }
+                None => genuine.rejected.push((origin, error)),
             }
         }
         Ok(genuine)

@@ -22,9 +22,9 @@ use crate::statement::{CYCLONEDX_BOM, SLSA_PROVENANCE_V1, Statement};
 use crate::verify::{Signature, Signer, Verified};
 
 /// Evidence that counts, and the entry because of which it does.
-struct Counted<'a> {
+pub(super) struct Counted<'a> {
     index: usize,
-    evidence: &'a Verified<Statement>,
+    pub(super) evidence: &'a Verified<Statement>,
     entry: Entry<'a>,
 }
 
@@ -41,7 +41,8 @@ impl Policy {
     }
 
     /// Judges `artifact` by statements and signatures that were verified against
-    /// it. `now` only decides which exceptions are in force.
+    /// it, or against a file that is inside of it by its SBOM ([`embedded`](super::embedded)).
+    /// `now` only decides which exceptions are in force.
     ///
     /// Evidence by others than the policy trusts counts for nothing and is noted:
     /// anybody can attach a statement to somebody else's artifact. A signature
@@ -55,12 +56,18 @@ impl Policy {
     ) -> Verdict {
         let mut findings = Vec::new();
         let mut counted = Vec::new();
+        let all = evidence;
         for (index, evidence) in evidence.iter().enumerate() {
             // Only a verifier's word is worth anything here, and it is looked at below.
             if !self.verifiers.is_empty()
                 && evidence.value().predicate_type == SLSA_VSA_V1
                 && evidence.value().speaks_of(artifact)
             {
+                continue;
+            }
+            let about_part = !evidence.value().speaks_of(artifact)
+                && Self::is_of_embedded(evidence.value(), all);
+            if about_part {
                 continue;
             }
             match self.count(artifact, evidence, now) {
@@ -143,6 +150,7 @@ impl Policy {
         }
         let subject = |each: &Counted<'_>| sbom::subject(artifact, each.evidence.value());
         findings.extend(counted.iter().filter_map(subject));
+        findings.extend(self.embedded(&counted, all));
         if !self.custom.is_empty() {
             let found = Found {
                 artifact,

@@ -14,6 +14,7 @@ use crate::verify::{Transparency, TrustedKey};
 mod component;
 mod consistency;
 mod custom;
+mod embedded;
 mod error;
 mod exception;
 mod expectation;
@@ -38,6 +39,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use embedded::embedded;
 pub use error::{PolicyError, PolicyErrors};
 pub use parse::MAX_POLICY;
 pub use rule::Rule;

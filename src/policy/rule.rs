@@ -62,6 +62,8 @@ pub enum Rule {
     UnknownLicenses,
     /// Is no component refused?
     Deny,
+    /// Is every file inside attested?
+    Embedded,
     /// A `[[rule]]` of the policy, by its whole name: `rule.<id>`.
     Custom(Arc<str>),
     /// Which exceptions are spent or were not needed?
@@ -70,7 +72,7 @@ pub enum Rule {
 
 impl Rule {
     /// All rules that prov knows by itself, in order.
-    pub const ALL: [Rule; 28] = [
+    pub const ALL: [Rule; 29] = [
         Rule::Subject,
         Rule::AllowDigests,
         Rule::DenyDigests,
@@ -98,6 +100,7 @@ impl Rule {
         Rule::DenyLicenses,
         Rule::UnknownLicenses,
         Rule::Deny,
+        Rule::Embedded,
         Rule::Exception,
     ];
 
@@ -131,6 +134,7 @@ impl Rule {
             Rule::DenyLicenses => "sbom.deny-licenses",
             Rule::UnknownLicenses => "sbom.unknown-licenses",
             Rule::Deny => "sbom.deny",
+            Rule::Embedded => "sbom.embedded",
             Rule::Custom(name) => name,
             Rule::Exception => "exception",
         }
@@ -166,6 +170,7 @@ impl Rule {
             Rule::DenyLicenses => "is no licence of a component refused?",
             Rule::UnknownLicenses => "are the licences of all components known?",
             Rule::Deny => "is no component refused?",
+            Rule::Embedded => "is every file inside attested?",
             Rule::Custom(_) => "does the policy's own rule hold?",
             Rule::Exception => "which exceptions are spent or were not needed?",
         }
@@ -205,6 +210,7 @@ impl Rule {
             | Rule::DenyLicenses
             | Rule::UnknownLicenses
             | Rule::Deny
+            | Rule::Embedded
             | Rule::Custom(_) => true,
             Rule::Subject
             | Rule::AllowDigests

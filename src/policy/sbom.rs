@@ -25,6 +25,8 @@ pub(super) struct SbomRules {
     /// Whether an unknown licence is refused; `None` where it is not mentioned.
     pub(super) deny_unknown: Option<Wanted<bool>>,
     pub(super) deny: Vec<Wanted<Package>>,
+    /// Whether the files inside must be attested.
+    pub(super) embedded: Option<Wanted<()>>,
 }
 
 /// A package that is refused.
@@ -114,12 +116,14 @@ impl SbomRules {
         let denied = self.deny_licenses.first().map(|first| first.line);
         let unknown = self.deny_unknown.as_ref().map(|wanted| wanted.line);
         let packages = self.deny.first().map(|first| first.line);
+        let embedded = self.embedded.as_ref().map(|wanted| wanted.line);
         [
             (Rule::RequireFields, fields),
             (Rule::AllowLicenses, allowed),
             (Rule::DenyLicenses, denied),
             (Rule::UnknownLicenses, unknown.or(allowed).or(denied)),
             (Rule::Deny, packages),
+            (Rule::Embedded, embedded),
         ]
         .into_iter()
         .filter_map(|(rule, line)| Some((rule, line?)))
@@ -158,6 +162,8 @@ impl SbomRules {
                 Rule::AllowLicenses => self.judge_allowed(&components, line),
                 Rule::DenyLicenses => self.judge_licences(&components, line),
                 Rule::UnknownLicenses => self.judge_unknown(&components, line),
+                // Looked at beside, with what speaks of those files.
+                Rule::Embedded => Vec::new(),
                 _ => self.judge_packages(&components, line),
             });
         }

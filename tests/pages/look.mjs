@@ -135,8 +135,11 @@ for (const file of fs.readdirSync(folder).filter((it) => it.endsWith('.html')).s
       const paper = await page.pdf({ format: 'A4', printBackground: true, path: keep ? picture('.pdf') : undefined });
       if (paper.length < 1000) blame('nothing was printed');
       await page.emulateMedia({ media: 'print' });
-      const folded = await page.evaluate(() => [...document.querySelectorAll('details > :not(summary, .back)')]
-        .filter((it) => !it.checkVisibility({ contentVisibilityAuto: true })).length);
+      const parts = () => [...document.querySelectorAll('details > :not(summary, .back)')]
+        .filter((it) => !it.checkVisibility({ contentVisibilityAuto: true })).length;
+      // What a browser skips until it is near is laid out some frames later.
+      await page.waitForFunction(`(${parts})() === 0`, undefined, { timeout: 10_000 }).catch(() => {});
+      const folded = await page.evaluate(parts);
       if (folded > 0) blame(`${folded} folded parts are not printed`);
       const cut = await page.evaluate(() => [...document.querySelectorAll('.sheet, .canvas')]
         .filter((it) => getComputedStyle(it).overflow !== 'visible' || it.scrollHeight > it.clientHeight + 1).length);

@@ -68,6 +68,13 @@ pub(super) fn sbom(section: &Section<'_>) -> SbomRules {
             .wanted(reader)
         }),
         deny,
+        embedded: section
+            .word("embedded", &["attested"])
+            .map(|found| At {
+                value: (),
+                span: found.span,
+            })
+            .map(|found| found.wanted(reader)),
     }
 }
 

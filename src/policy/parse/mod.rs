@@ -97,6 +97,7 @@ const FORMAT: &[(&str, &[&str])] = &[
             "deny-licenses",
             "unknown-licenses",
             "deny",
+            "embedded",
         ],
     ),
     ("sbom.deny", &["purl", "versions"]),

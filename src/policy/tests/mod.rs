@@ -12,6 +12,7 @@ use crate::verify::{Certificate, Signer, Verified};
 mod build;
 mod contents;
 mod custom;
+mod embedded;
 mod facts;
 mod signature;
 mod summary;
