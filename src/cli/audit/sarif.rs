@@ -148,3 +148,29 @@ fn uri(name: &str) -> String {
     }
     uri
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::report::sarif::schema;
+
+    #[test]
+    fn the_official_schema_is_content() {
+        let Some(judge) = schema::judge() else {
+            return;
+        };
+        let broken = Broken {
+            name: "odd name: \u{1b}[31m?#%".into(),
+            why: "no\u{202e}".into(),
+        };
+        let mut waived = result("CVE-2099-1", "error", "x", "oci:dir:v1");
+        waived["suppressions"] = json!([{"kind": "external", "justification": "y"}]);
+        let mut report = Report::default();
+        report.add(results(&Err(broken)));
+        report.add(vec![waived, result("sbom.deny", "note", "", "/a/b")]);
+        for report in [Report::default(), report] {
+            let document = serde_json::from_str(&report.json().unwrap()).unwrap();
+            schema::accepts(&judge, &document);
+        }
+    }
+}

@@ -186,6 +186,45 @@ fn describe(id: &str, what: &str) -> Value {
     })
 }
 
+/// The official schema as a judge.
+#[cfg(test)]
+pub(in crate::cli) mod schema {
+    #![allow(clippy::unwrap_used, clippy::panic)] // tests fail by panicking
+
+    use std::path::Path;
+    use std::process::Command;
+
+    use jsonschema::Validator;
+    use serde_json::Value;
+
+    /// As `github.com/owenrumney/go-sarif` carries it in Go's module cache, where
+    /// `tests/peers/install` puts it. Where it is not, that is said.
+    pub(in crate::cli) fn judge() -> Option<Validator> {
+        let go = Command::new("go").args(["env", "GOMODCACHE"]).output();
+        let cache = go.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        let path = "github.com/owenrumney/go-sarif/v3@v3.3.0/pkg/report/v210/sarif/schema.go";
+        let Ok(source) = std::fs::read_to_string(Path::new(&cache.unwrap_or_default()).join(path))
+        else {
+            let said =
+                "SKIPPED: SARIF is not judged, for `tests/peers/install` did not get its schema";
+            super::ui::say(said);
+            assert!(std::env::var_os("CI").is_none(), "{said}");
+            return None;
+        };
+        let schema: Value = serde_json::from_str(source.split('`').nth(1).unwrap()).unwrap();
+        Some(jsonschema::draft4::new(&schema).unwrap())
+    }
+
+    /// Panics with all that is wrong with `document`.
+    pub(in crate::cli) fn accepts(judge: &Validator, document: &Value) {
+        let errors = judge.iter_errors(document);
+        let errors: Vec<String> = errors
+            .map(|error| format!("{error} at {}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::refused;
@@ -247,25 +286,11 @@ mod tests {
         });
     }
 
-    /// The official schema, as `github.com/owenrumney/go-sarif` carries it in Go's
-    /// module cache. Where it is not, that is said.
     #[test]
     fn the_official_schema_is_content() {
-        let go = std::process::Command::new("go")
-            .args(["env", "GOMODCACHE"])
-            .output();
-        let cache = go.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        let path = "github.com/owenrumney/go-sarif/v3@v3.3.0/pkg/report/v210/sarif/schema.go";
-        let source = std::fs::read_to_string(Path::new(&cache.unwrap_or_default()).join(path));
-        let Ok(source) = source else {
-            ui::say(
-                "NOT JUDGED: no SARIF schema; `go mod download github.com/owenrumney/go-sarif/v3@v3.3.0` gets it",
-            );
+        let Some(judge) = schema::judge() else {
             return;
         };
-        let schema = source.split('`').nth(1).unwrap();
-        let schema: Value = serde_json::from_str(schema).unwrap();
-        let validator = jsonschema::draft4::new(&schema).unwrap();
         refused(|judged| {
             let copy = Judged {
                 digest: judged.digest.clone(),
@@ -279,15 +304,11 @@ mod tests {
                 rendered(&copies),
                 rendered(&[]),
             ] {
-                let errors: Vec<String> = validator
-                    .iter_errors(&document)
-                    .map(|error| format!("{error} at {}", error.instance_path()))
-                    .collect();
-                assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
+                schema::accepts(&judge, &document);
             }
             let mut broken = rendered(&copies);
             broken["runs"][0]["results"][0]["level"] = json!("fatal");
-            assert!(!validator.is_valid(&broken));
+            assert!(!judge.is_valid(&broken));
         });
     }
 }
