@@ -18,21 +18,24 @@ struct Line {
     worse: bool,
 }
 
+/// What became worse, then what is only different; what there is of them.
+fn parts(diff: &ReleaseDiff) -> impl Iterator<Item = (bool, Vec<Line>)> {
+    let (worse, other): (Vec<Line>, Vec<Line>) =
+        lines(diff).into_iter().partition(|line| line.worse);
+    let parts = [(true, worse), (false, other)];
+    parts.into_iter().filter(|(_, part)| !part.is_empty())
+}
+
 /// For people: what became worse first.
 pub(super) fn text(diff: &ReleaseDiff) -> String {
     let mut text = String::new();
-    let lines = lines(diff);
-    for worse in [true, false] {
-        let part: Vec<&Line> = lines.iter().filter(|line| line.worse == worse).collect();
-        if part.is_empty() {
-            continue;
-        }
+    for (worse, part) in parts(diff) {
         let (style, title) = match worse {
             true => (ui::ERROR, "worse"),
             false => (ui::WARNING, "other"),
         };
         let _ = writeln!(text, "{style}{title}{style:#} ({})", part.len());
-        for Line { what, from, to, .. } in part {
+        for Line { what, from, to, .. } in &part {
             let (from, to) = (one_line(from), one_line(to));
             let _ = match from.len() + to.len() > 80 {
                 true => writeln!(text, "  {what:<13} {from}\n  {:<13} → {to}", ""),
@@ -52,16 +55,11 @@ pub(super) fn text(diff: &ReleaseDiff) -> String {
 /// For release notes.
 pub(super) fn markdown(diff: &ReleaseDiff) -> String {
     let mut text = String::new();
-    let lines = lines(diff);
-    for worse in [true, false] {
-        let part: Vec<&Line> = lines.iter().filter(|line| line.worse == worse).collect();
-        if part.is_empty() {
-            continue;
-        }
+    for (worse, part) in parts(diff) {
         let title = if worse { "Worse" } else { "Other" };
         let _ = writeln!(text, "### {title} ({})\n", part.len());
         text.push_str("| | Before | After |\n|---|---|---|\n");
-        for Line { what, from, to, .. } in part {
+        for Line { what, from, to, .. } in &part {
             let cell = |text: &str| escaped(&one_line(text));
             let _ = writeln!(text, "| {what} | {} | {} |", cell(from), cell(to));
         }

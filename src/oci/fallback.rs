@@ -37,3 +37,15 @@ pub(super) fn entries(manifest: &Manifest, subject: &Digest) -> Result<Vec<Descr
     }
     Ok(manifest.manifests().to_vec())
 }
+/// Referrers that were found in several places, each once and in the order of their digests.
+pub(super) fn each_once(mut found: Vec<Descriptor>) -> Result<Vec<Descriptor>, OciError> {
+    found.sort_by(|a, b| a.digest.cmp(&b.digest));
+    found.dedup_by(|a, b| a.digest == b.digest);
+    match found.len() > MAX_REFERRERS {
+        true => Err(OciError::TooMany {
+            what: "referrers",
+            limit: MAX_REFERRERS,
+        }),
+        false => Ok(found),
+    }
+}

@@ -19,8 +19,7 @@ use crate::artifact::Digest;
 use super::blob::{Content, file_chunks};
 use super::fallback;
 use super::{
-    Answer, Blob, Descriptor, IMAGE_INDEX, MAX_MANIFEST, MAX_REFERRERS, Manifest, Name, OciError,
-    Progress, Store,
+    Answer, Blob, Descriptor, IMAGE_INDEX, MAX_MANIFEST, Manifest, Name, OciError, Progress, Store,
 };
 
 /// Annotation of an entry of `index.json`: its tag.
@@ -226,15 +225,7 @@ impl Layout {
                 found.push(manifest.referrer());
             }
         }
-        found.sort_by(|a, b| a.digest.cmp(&b.digest));
-        found.dedup_by(|a, b| a.digest == b.digest);
-        match found.len() > MAX_REFERRERS {
-            true => Err(OciError::TooMany {
-                what: "referrers",
-                limit: MAX_REFERRERS,
-            }),
-            false => Ok(found),
-        }
+        fallback::each_once(found)
     }
 
     async fn keep(&self, descriptor: &Descriptor, content: Content<'_>) -> Result<bool, OciError> {

@@ -8,10 +8,7 @@ use futures_util::FutureExt as _;
 use crate::artifact::Digest;
 
 use super::layout::{MAX_ENTRIES, REF_NAME};
-use super::{
-    Answer, Blob, Content, Descriptor, Layout, MAX_REFERRERS, Manifest, Name, OciError, Store,
-    fallback,
-};
+use super::{Answer, Blob, Content, Descriptor, Layout, Manifest, Name, OciError, Store, fallback};
 
 /// A layout as it was when it was read. Nothing can be put into it.
 #[derive(Clone, Debug)]
@@ -88,15 +85,7 @@ impl Snapshot {
         if let Some(list) = self.lists.get(&fallback::tag(subject)) {
             found.extend(fallback::entries(list, subject)?);
         }
-        found.sort_by(|a, b| a.digest.cmp(&b.digest));
-        found.dedup_by(|a, b| a.digest == b.digest);
-        match found.len() > MAX_REFERRERS {
-            true => Err(OciError::TooMany {
-                what: "referrers",
-                limit: MAX_REFERRERS,
-            }),
-            false => Ok(found),
-        }
+        fallback::each_once(found)
     }
 
     fn only_read<T>(&self) -> Result<T, OciError> {

@@ -120,11 +120,4 @@ impl Policy {
         }
         findings
     }
-
-    /// True when evidence that is not about the artifact is about a file in it, so that
-    /// nobody needs to be told that it counts for nothing.
-    pub(super) fn is_of_embedded(statement: &Statement, evidence: &[Verified<Statement>]) -> bool {
-        let files = evidence.iter().flat_map(|each| embedded(each.value()));
-        files.into_iter().any(|file| statement.speaks_of(&file))
-    }
 }

@@ -1,9 +1,11 @@
 //! The order of judgement: SLSA v1.2, "Verifying artifacts".
 
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use super::component::is_cyclonedx;
+use super::embedded::embedded;
 use super::exception;
 use super::expectation::{Case, backing_of, signer};
 use super::expression::Facts;
@@ -57,6 +59,9 @@ impl Policy {
         let mut findings = Vec::new();
         let mut counted = Vec::new();
         let all = evidence;
+        let inside = LazyCell::new(|| -> Vec<Artifact> {
+            all.iter().flat_map(|each| embedded(each.value())).collect()
+        });
         for (index, evidence) in evidence.iter().enumerate() {
             // Only a verifier's word is worth anything here, and it is looked at below.
             if !self.verifiers.is_empty()
@@ -65,9 +70,10 @@ impl Policy {
             {
                 continue;
             }
-            let about_part = !evidence.value().speaks_of(artifact)
-                && Self::is_of_embedded(evidence.value(), all);
-            if about_part {
+            // It is told beside, with the file.
+            let statement = evidence.value();
+            if !statement.speaks_of(artifact) && inside.iter().any(|file| statement.speaks_of(file))
+            {
                 continue;
             }
             match self.count(artifact, evidence, now) {

@@ -428,9 +428,7 @@ fn conclude_licenses(cache: &Folder, inventory: &mut Inventory) {
         .components()
         .filter(|(_, component)| component.licenses.is_empty())
         .filter_map(|(id, component)| {
-            let purl = component.purl.as_ref()?;
-            let is_public = purl.kind() == "golang" && purl.qualifier("download_url").is_none();
-            let version = purl.version().filter(|_| is_public)?;
+            let version = public_version(component)?;
             Some((id.clone(), unpacked(&component.name, version)?))
         })
         .collect();
@@ -440,6 +438,14 @@ fn conclude_licenses(cache: &Folder, inventory: &mut Inventory) {
             license_text::add(found, component);
         }
     }
+}
+
+/// The version of a module that the module cache may have; none of what is no module, or
+/// one of somebody's own.
+pub(super) fn public_version(component: &Component) -> Option<&str> {
+    let purl = component.purl.as_ref()?;
+    let is_public = purl.kind() == "golang" && purl.qualifier("download_url").is_none();
+    purl.version().filter(|_| is_public)
 }
 
 /// Where the module cache keeps a file of a module.

@@ -2,7 +2,7 @@
 
 use super::component::Hash;
 use super::folder::Folder;
-use super::go::cached;
+use super::go::{cached, public_version};
 use super::inventory::Inventory;
 use super::progress::{Counted, Progress};
 use super::reference::Ref;
@@ -18,9 +18,7 @@ pub(super) fn hash(cache: &Folder, inventory: &mut Inventory, progress: &Progres
         .components()
         .filter(|(_, component)| component.hashes.is_empty())
         .filter_map(|(id, component)| {
-            let purl = component.purl.as_ref()?;
-            let is_public = purl.kind() == "golang" && purl.qualifier("download_url").is_none();
-            let version = purl.version().filter(|_| is_public)?;
+            let version = public_version(component)?;
             Some((id.clone(), cached(&component.name, version, "zip")?))
         })
         .collect();
