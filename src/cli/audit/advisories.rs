@@ -74,6 +74,10 @@ impl AdvisoryArgs {
                     "wanted",
                     "ECOSYSTEM/all.zip or *.json, as osv.dev hands them out",
                 )
+                .hint(match files::is_missing(path) {
+                    true => files::what_is_there(path),
+                    false => "`docs/vulnerabilities.md` says where a dump comes from".to_owned(),
+                })
         })?;
         for refused in database.refused().iter().take(TOLD) {
             let (entry, why) = (&refused.entry, reasons(&refused.why));
