@@ -45,7 +45,7 @@ pub use error::OciError;
 pub use layout::Layout;
 pub use manifest::*;
 pub use memory::Memory;
-pub use package::{FILE_TYPE, PackError, Packed, pack, push};
+pub use package::{FILE_TYPE, PackError, Packed, pack, pack_hashed, push};
 pub use progress::Progress;
 pub use reference::{Name, Place, Reference, Repository};
 pub use registry::Registry;

@@ -64,16 +64,21 @@ pub enum PackError {
 /// Looks at a file: what it is, its digest, the manifest for it. `created` goes into
 /// the config of WebAssembly, in RFC 3339.
 pub fn pack(path: &Path, artifact_type: &str, created: &str) -> Result<Packed, PackError> {
-    let unreadable = |source| PackError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let title = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .ok_or_else(|| PackError::Name(path.to_owned()))?;
+    let file = File::open(path).map_err(|source| unreadable(path, source))?;
+    let artifact = Artifact::from_reader(title(path)?, &file, false)?;
+    pack_hashed(path, artifact, artifact_type, created)
+}
+
+/// The same for a file that was hashed already: `artifact`, known by its SHA-256 digest.
+pub fn pack_hashed(
+    path: &Path,
+    artifact: Artifact,
+    artifact_type: &str,
+    created: &str,
+) -> Result<Packed, PackError> {
+    let title = title(path)?;
+    let unreadable = |source| unreadable(path, source);
     let mut file = File::open(path).map_err(unreadable)?;
-    let artifact = Artifact::from_reader(title, &file, false)?;
     let layer = |media_type: &str| {
         Descriptor::new(media_type, artifact.digest().clone(), artifact.size())
             .with_annotation(TITLE, title)
@@ -104,6 +109,20 @@ pub fn pack(path: &Path, artifact_type: &str, created: &str) -> Result<Packed, P
         config,
         platform,
     })
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> PackError {
+    PackError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The file name that it has, and will have when it is pulled.
+fn title(path: &Path) -> Result<&str, PackError> {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| PackError::Name(path.to_owned()))
 }
 
 /// Stores the files, several of them under an index, and reads back that the tag

@@ -82,13 +82,10 @@ impl Contents {
         if let Some(file) = &subject.file {
             add(Tree::file(file), &mut inventory)?;
         }
-        let [digest, ..] = subject.digests.as_slice() else {
-            return Err(Failure::cant_say("the artifact has no digest"));
-        };
-        let mut root = Component::file(&subject.name, digest)
+        let mut root = Component::file(&subject.name, subject.artifact.digest())
             .of_kind(Kind::File)
             .seen(Occurrence::at(&subject.name), Technique::HashComparison);
-        root.hashes = subject.digests.iter().map(Into::into).collect();
+        root.hashes = subject.digests().map(Into::into).collect();
         let settings = Settings {
             root: Some(inventory.add(root).map_err(failed)?),
             name: subject.name.clone(),

@@ -67,8 +67,7 @@ impl Report {
         let artifact = |subject: &Subject| Artifact {
             name: subject.name.clone(),
             digest: subject
-                .digests
-                .iter()
+                .digests()
                 .map(|digest| (digest.algorithm().name(), digest.hex()))
                 .collect(),
         };

@@ -1,6 +1,6 @@
 //! `--push`: the artifact goes to a registry or a layout, and its bundles with it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -52,13 +52,9 @@ impl Storing {
                 "`prov attach {reference} BUNDLE` attaches evidence to what is stored already"
             )));
         };
-        let packed = pack(file, reference)?;
-        if !subject.digests.contains(packed.artifact.digest()) {
-            return Err(Failure::cant_say(format!(
-                "`{}` changed while it was read",
-                file.display()
-            )));
-        }
+        let artifact = subject.artifact.clone();
+        let packed = oci::pack_hashed(file, artifact, FILE_TYPE, &push::created()?)
+            .map_err(|error| push::failure(&error, reference))?;
         // Where a layout lies is this machine's affair, and goes into no statement.
         let name = match &reference.place {
             Place::Registry(repository) => format!("{}/{}", repository.host, repository.path),
@@ -122,8 +118,4 @@ impl StoredAt {
             ui::say(&format!("  with  {}", ui::clean(referrer)));
         }
     }
-}
-
-fn pack(file: &Path, reference: &Reference) -> Result<Packed, Failure> {
-    oci::pack(file, FILE_TYPE, &push::created()?).map_err(|error| push::failure(&error, reference))
 }

@@ -14,8 +14,8 @@ pub(super) struct Subject {
     pub(super) file: Option<PathBuf>,
     /// Its name for people.
     pub(super) name: String,
-    /// SHA-256 and SHA-512 of a file, or the one that was told.
-    pub(super) digests: Vec<Digest>,
+    /// Known by the SHA-256 and SHA-512 of its file, or by the digest that was told.
+    pub(super) artifact: Artifact,
     /// What it is in the store that it goes to.
     pub(super) stored: Option<ResourceDescriptor>,
 }
@@ -30,11 +30,10 @@ impl Subject {
         });
         let Some(digest) = digest else {
             let name = name.map_or_else(|| files::name(text), str::to_owned);
-            let digests = hash(text, &name)?;
             return Ok(Self {
                 file: Some(text.to_owned()),
+                artifact: hash(text, &name)?,
                 name,
-                digests,
                 stored: None,
             });
         };
@@ -47,32 +46,35 @@ impl Subject {
         })?;
         Ok(Self {
             file: None,
+            artifact: Artifact::from_digest(name, digest),
             name: name.to_owned(),
-            digests: vec![digest],
             stored: None,
         })
     }
 
     /// The subjects of a statement about it.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = ResourceDescriptor> {
-        let itself = ResourceDescriptor::named(&self.name, &self.digests);
+        let itself = ResourceDescriptor::named(&self.name, self.digests());
         std::iter::once(itself).chain(self.stored.clone())
+    }
+
+    /// All digests that are known of it.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.artifact.digests()
     }
 
     /// Refuses a file that is not what it was when it was hashed.
     pub(super) fn check_unchanged(&self) -> Result<(), Failure> {
         match &self.file {
-            Some(file) if hash(file, &self.name)? != self.digests => Err(Failure::cant_say(
-                format!("`{}` changed while it was read", file.display()),
-            )),
+            Some(file) if !hash(file, &self.name)?.digests().eq(self.digests()) => Err(
+                Failure::cant_say(format!("`{}` changed while it was read", file.display())),
+            ),
             _ => Ok(()),
         }
     }
 }
 
-fn hash(path: &Path, name: &str) -> Result<Vec<Digest>, Failure> {
+fn hash(path: &Path, name: &str) -> Result<Artifact, Failure> {
     let file = files::open(path, "artifact")?;
-    let artifact = Artifact::from_reader(name, file, true)
-        .map_err(|error| Failure::cant_say(reasons(&error)))?;
-    Ok(artifact.digests().cloned().collect())
+    Artifact::from_reader(name, file, true).map_err(|error| Failure::cant_say(reasons(&error)))
 }
