@@ -150,15 +150,20 @@ impl Artifact {
         })
     }
 
-    /// An artifact that another floor streamed: it hashed every byte, and `sha256` is
-    /// what that came to.
-    pub(crate) fn streamed(name: impl Into<String>, sha256: Digest, size: u64) -> Self {
+    /// An artifact that another floor streamed: it hashed every byte, and `digest` is
+    /// what that came to. `head` is how it starts.
+    pub(crate) fn streamed(
+        name: impl Into<String>,
+        digest: Digest,
+        size: u64,
+        head: &[u8],
+    ) -> Self {
         Self {
             name: name.into(),
             size,
-            digest: sha256,
+            digest,
             sha512: None,
-            media_type: None,
+            media_type: Some(media_type(head)),
             content: Content::Streamed,
         }
     }

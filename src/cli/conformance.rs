@@ -19,7 +19,7 @@ use crate::verify::{
 use super::error::{Exit, Failure, reasons};
 use super::files::{Existing, Readers};
 use super::keyless::KeylessArgs;
-use super::{CommandResult, files, gate};
+use super::{CommandResult, files, gate, rejected};
 
 /// Speak the protocol of the Sigstore conformance suite
 #[derive(clap::Args)]
@@ -168,7 +168,7 @@ fn trust(args: &VerifyBundle) -> Result<Trust, Failure> {
 fn refused(args: &VerifyBundle, error: &VerifyError) -> Failure {
     Failure::no(format!("{} was refused", files::name(&args.artifact)))
         .with("evidence", args.bundle.display())
-        .with("reason", gate::explain(error))
+        .with("reason", rejected::explain(error))
 }
 
 fn is_the_right_one(args: &VerifyBundle, signer: &Signer) -> CommandResult {

@@ -105,7 +105,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub(super) fn run(args: Args, verbose: u8) -> CommandResult {
     let started = Instant::now();
     let (artifact, evidence) = args.artifact()?;
-    let judgement = args.gate.judge(&artifact, &evidence, Fallback::Dev)?;
+    let judgement = args.gate.trust.judge(&artifact, &evidence, Fallback::Dev)?;
     let attested = judgement.admit(artifact)?;
 
     // What is in the way is told before the module is compiled.

@@ -15,7 +15,7 @@ use crate::verify::{self, MAX_ROOT, Signature, Transparency, Trust, Verified, Ve
 use super::error::{Failure, reasons};
 use super::files;
 use super::policy_file::{self, Found, PolicyFile};
-use super::ui;
+use super::{rejected, ui};
 
 /// What a command asks evidence for, and judges it by.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -115,30 +115,6 @@ pub(super) struct Judgement {
 }
 
 impl GateArgs {
-    /// Verifies the evidence about `artifact` and lets the policy judge.
-    pub(super) fn judge(
-        &self,
-        artifact: &Artifact,
-        evidence: &[Evidence],
-        fallback: Fallback,
-    ) -> Result<Judgement, Failure> {
-        let gate = self.trust.gate(fallback)?;
-        let genuine = gate.examine(artifact, evidence)?;
-        let policy = gate.policy().map(str::to_owned);
-        match (gate.verdict(artifact, &genuine), policy) {
-            (Some(verdict), Some(policy)) => Ok(Judgement {
-                verdict,
-                policy,
-                policy_file: gate.found.and_then(|found| found.file),
-                verified: genuine.statements,
-                signatures: genuine.signatures,
-                used: genuine.used,
-                rejected: genuine.rejected,
-            }),
-            _ => Err(no_policy()),
-        }
-    }
-
     /// The evidence that was named, or that lies beside `file`.
     pub(super) fn evidence(&self, file: &Path) -> Result<Vec<Evidence>, Failure> {
         let paths = match self.bundles.is_empty() {
@@ -169,6 +145,35 @@ impl GateArgs {
 }
 
 impl TrustArgs {
+    /// Whether anything was said of what to judge by.
+    pub(super) fn is_given(&self) -> bool {
+        self.policy.is_some() || self.key.is_some() || self.trusted_root.is_some()
+    }
+
+    /// Verifies the evidence about `artifact` and lets the policy judge.
+    pub(super) fn judge(
+        &self,
+        artifact: &Artifact,
+        evidence: &[Evidence],
+        fallback: Fallback,
+    ) -> Result<Judgement, Failure> {
+        let gate = self.gate(fallback)?;
+        let genuine = gate.examine(artifact, evidence)?;
+        let policy = gate.policy().map(str::to_owned);
+        match (gate.verdict(artifact, &genuine), policy) {
+            (Some(verdict), Some(policy)) => Ok(Judgement {
+                verdict,
+                policy,
+                policy_file: gate.found.and_then(|found| found.file),
+                verified: genuine.statements,
+                signatures: genuine.signatures,
+                used: genuine.used,
+                rejected: genuine.rejected,
+            }),
+            _ => Err(no_policy()),
+        }
+    }
+
     /// All that is needed to judge, read once for any number of artifacts.
     pub(super) fn gate(&self, fallback: Fallback) -> Result<Gate, Failure> {
         let mut found = self.policy(fallback)?;
@@ -364,15 +369,21 @@ impl Judgement {
         self.verified.is_empty() && self.signatures.is_empty() && !self.rejected.is_empty()
     }
 
-    /// The artifact, to be run, if the policy said yes; warns of evidence that
-    /// proved nothing beside what was enough.
-    pub(super) fn admit(&self, artifact: Artifact) -> Result<Attested, Failure> {
+    /// A failure unless the policy said yes; warns of evidence that proved nothing
+    /// beside what was enough.
+    pub(super) fn accept(&self, artifact: &Artifact) -> Result<(), Failure> {
         if !self.verdict.passed() {
-            return Err(self.refusal(&artifact));
+            return Err(self.refusal(artifact));
         }
         for (origin, error) in &self.rejected {
-            ui::warn(&format!("{origin}: {}", explain(error)));
+            ui::warn(&format!("{origin}: {}", rejected::explain(error)));
         }
+        Ok(())
+    }
+
+    /// The artifact, to be run, if the policy said yes.
+    pub(super) fn admit(&self, artifact: Artifact) -> Result<Attested, Failure> {
+        self.accept(&artifact)?;
         let name = artifact.name().to_owned();
         self.verdict
             .admit(artifact)
@@ -385,8 +396,11 @@ impl Judgement {
             .with("digest", artifact.digest())
             .with("policy", &self.policy);
         for (origin, error) in &self.rejected {
-            failure = failure.with("evidence", format!("{origin}: {}", explain(error)));
-            failure.hint = failure.hint.or_else(|| remedy(error));
+            failure = failure.with(
+                "evidence",
+                format!("{origin}: {}", rejected::explain(error)),
+            );
+            failure.hint = failure.hint.or_else(|| rejected::remedy(error));
         }
         if self.proved_nothing() {
             return failure;
@@ -427,55 +441,6 @@ pub(super) fn read_evidence(paths: &[PathBuf]) -> Result<Vec<Evidence>, Failure>
         }));
     }
     Ok(evidence)
-}
-
-/// What to do about evidence that proved nothing.
-pub(super) fn remedy(error: &VerifyError) -> Option<String> {
-    let text = match error {
-        VerifyError::NotLogged => {
-            "`transparency = \"not-required\"` in the signer's entry of the policy accepts that; from --key, `--insecure-ignore-tlog` does"
-        }
-        VerifyError::NoKeyTrusted => {
-            "`--key FILE` trusts a key, or a `[[trust.key]]` in the policy"
-        }
-        VerifyError::OtherKey { .. } => {
-            "`--key FILE` names the signer's public key, if you trust it"
-        }
-        VerifyError::OtherArtifact { .. } | VerifyError::OtherBytes { .. } => {
-            "`sha256sum FILE` tells which artifact you have; its own bundle is needed"
-        }
-        VerifyError::NeedsSha256 => "give the file itself, or its SHA-256 digest",
-        VerifyError::NeedsSha512 => "give the file itself, or its SHA-512 digest",
-        VerifyError::NoRootTrusted => "`--trusted-root FILE` names the root to check with",
-        VerifyError::Certificate(_) | VerifyError::Log(_) | VerifyError::Timestamp(_) => {
-            "`--trusted-root FILE` names another root, if the signer has one that you trust"
-        }
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-/// A reason with the digests that belong to it.
-pub(super) fn explain(error: &VerifyError) -> String {
-    let list = |digests: &[Digest]| {
-        let shown: Vec<_> = digests.iter().take(3).map(ToString::to_string).collect();
-        match shown.len() {
-            0 => "none".to_owned(),
-            _ => shown.join(" "),
-        }
-    };
-    let reason = reasons(error);
-    match error {
-        VerifyError::OtherArtifact { seen, wanted } => {
-            format!("{reason}\nseen {}\nwanted {wanted}", list(seen))
-        }
-        VerifyError::OtherBytes {
-            seen: Some(seen),
-            wanted,
-        } => format!("{reason}\nseen {seen}\nwanted {wanted}"),
-        VerifyError::OtherKey { tried } => format!("{reason}\ntrusted {}", list(tried)),
-        _ => reason,
-    }
 }
 
 pub(super) fn read_public_key(path: &Path) -> Result<PublicKey, Failure> {

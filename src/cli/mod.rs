@@ -33,6 +33,7 @@ mod policy;
 mod policy_file;
 mod pull;
 mod push;
+mod rejected;
 mod report;
 mod resolve;
 #[cfg(feature = "launch")]

@@ -1,13 +1,18 @@
 //! `prov pull`: fetch an artifact and its evidence.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::oci::{Descriptor, Name, Reference, TITLE};
+use bytes::Bytes;
+
+use crate::artifact::{Artifact, Digest};
+use crate::bundle::Evidence;
+use crate::oci::{Bundles, Descriptor, Manifest, Name, OciError, Reference, TITLE};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
+use super::gate::{Fallback, TrustArgs};
 use super::policy_file::REPOSITORY_POLICY;
 use super::store::{self, Stored};
 use super::{CommandResult, ui};
@@ -17,15 +22,16 @@ const EVIDENCE: &str = ".sigstore.jsonl";
 
 /// Fetch an artifact and the evidence about it
 ///
-/// Every digest is checked. The evidence lies beside the artifact afterwards, where
-/// `prov verify` and `prov run` find it; it is not judged here.
+/// Every digest is checked. With --policy or --key, the artifact is verified on its way,
+/// and what is refused is not kept. The evidence lies beside it afterwards, where
+/// `prov verify` and `prov run` find it.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  prov pull ghcr.io/me/app:v1
+  prov pull ghcr.io/me/app:v1 --policy release.toml
   prov pull oci:layout:v1 --output downloads
 
-Exit codes: 0 fetched, 2 can't say")]
+Exit codes: 0 fetched, 1 refused, 2 can't say")]
 pub(super) struct Args {
     /// The artifact: HOST/REPOSITORY[:TAG][@DIGEST] or oci:DIR[:TAG]
     #[arg(value_name = "REF", value_parser = store::reference)]
@@ -42,36 +48,38 @@ pub(super) struct Args {
     /// Replace files that are there
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let mut stored = Stored::find(&args.reference)?;
-    // What is attached to an index is about all of its platforms.
-    let mut lines = Vec::new();
-    if !stored.manifest.manifests().is_empty() {
-        lines.extend(evidence_lines(&stored)?);
-        let entry = pick(&stored, args.platform.as_deref())?;
-        let digest = Name::Digest(entry.digest.clone());
-        stored.manifest = store::wait(&args.reference, stored.store.manifest(&digest))?;
-    }
-    lines.extend(evidence_lines(&stored)?);
-    let titled = titles(&stored)?;
+    let mut found = Found::at(&args.reference, args.platform.as_deref())?;
+    let evidence = std::mem::take(&mut found.bundles.evidence);
+    let judged = match args.trust.is_given() {
+        true => Some(found.judged(evidence)?),
+        false => None,
+    };
+    let titled = titles(&found.stored)?;
     let existing = Existing::by(args.force);
     let paths: Vec<_> = titled
         .iter()
         .map(|(title, _)| args.output.join(title))
         .collect();
-    let beside = paths.first().map(|first| files::beside(first, EVIDENCE));
-    if existing == Existing::Keep
-        && let Some(taken) = paths
-            .iter()
-            .chain(&beside)
-            .find(|path| path.symlink_metadata().is_ok())
-    {
+    let beside = files::beside(&paths[0], EVIDENCE);
+    let mut places = paths.iter().chain([&beside]);
+    let taken = places.find(|path| path.symlink_metadata().is_ok());
+    if let (Existing::Keep, Some(taken)) = (existing, taken) {
         return Err(
             Failure::cant_say(format!("`{}` is already there", taken.display()))
                 .hint("`--force` replaces it, `--output DIR` writes to another folder"),
         );
+    }
+    // Its digest pins all that is under it: nothing has to be fetched for a no.
+    if let Some(judged) = &judged
+        && let Some(manifest) = &judged.manifest
+    {
+        judged.accept(manifest, &args.trust)?;
     }
     std::fs::create_dir_all(&args.output).map_err(|error| {
         Failure::cant_say(format!(
@@ -81,43 +89,128 @@ pub(super) fn run(args: Args) -> CommandResult {
         .with("reason", error)
     })?;
     for ((_, layer), path) in titled.iter().zip(&paths) {
-        fetch(&stored, layer, path, existing)?;
-        ui::say(&format!(
-            "fetched {}, {}",
-            ui::clean(&path.display().to_string()),
-            ui::bytes(layer.size)
-        ));
+        files::write_with(path, Readers::Everybody, existing, |file| {
+            let artifact = save(&found.stored, layer, path, file)?;
+            match &judged {
+                Some(judged) if judged.manifest.is_none() => judged.accept(&artifact, &args.trust),
+                _ => Ok(()),
+            }
+        })?;
+        fetched(path, &ui::bytes(layer.size));
         ui::data(&format!("{}\n", path.display()));
     }
-    if let Some(path) = beside.filter(|_| !lines.is_empty()) {
-        files::write(
-            &path,
-            lines.join("\n").as_bytes(),
-            Readers::Everybody,
-            existing,
-        )?;
-        ui::say(&format!(
-            "fetched {}, {} that nobody has verified yet",
-            ui::clean(&path.display().to_string()),
-            match lines.len() {
-                1 => "1 bundle".to_owned(),
-                count => format!("{count} bundles"),
-            }
-        ));
+    let bundles = &found.bundles.bytes;
+    if !bundles.is_empty() {
+        files::write_with(&beside, Readers::Everybody, existing, |file| {
+            write_lines(bundles, file).map_err(|error| unwritable(&beside, error))
+        })?;
+        let count = match bundles.len() {
+            1 => "1 bundle".to_owned(),
+            count => format!("{count} bundles"),
+        };
+        match judged {
+            Some(_) => fetched(&beside, &count),
+            None => fetched(&beside, &(count + " that nobody has verified yet")),
+        }
     }
     Ok(Exit::Yes)
 }
 
-/// The bundles as JSON lines.
-fn evidence_lines(stored: &Stored) -> Result<Vec<String>, Failure> {
-    let bundles = stored.bundles()?;
-    // Compact JSON is one line; where a bundle is not, line ends between tokens are
-    // all that it can have, for inside a string they are escaped.
-    Ok(bundles
-        .bytes
-        .iter()
-        .map(|bytes| String::from_utf8_lossy(bytes).replace(['\n', '\r'], " "))
-        .collect())
+fn fetched(path: &Path, what: &str) {
+    let path = ui::clean(&path.display().to_string());
+    ui::say(&format!("fetched {path}, {what}"));
+}
+
+/// What is to be fetched.
+struct Found {
+    /// The index that names it, if one was asked for.
+    index: Option<Manifest>,
+    /// Its own manifest.
+    stored: Stored,
+    /// What is attached to either: evidence about an index is about all its platforms.
+    bundles: Bundles,
+}
+
+impl Found {
+    fn at(reference: &Reference, platform: Option<&str>) -> Result<Self, Failure> {
+        let mut stored = Stored::find(reference)?;
+        let mut bundles = stored.bundles()?;
+        let mut index = None;
+        if !stored.manifest.manifests().is_empty() {
+            let entry = pick(&stored, platform)?;
+            let digest = Name::Digest(entry.digest.clone());
+            let manifest = store::wait(reference, stored.store.manifest(&digest))?;
+            index = Some(std::mem::replace(&mut stored.manifest, manifest));
+            let more = stored.bundles()?;
+            bundles.evidence.extend(more.evidence);
+            bundles.bytes.extend(more.bytes);
+        }
+        Ok(Self {
+            index,
+            stored,
+            bundles,
+        })
+    }
+
+    /// What is to be judged: the first of manifest, file and index that the evidence
+    /// speaks of.
+    fn judged(&self, evidence: Vec<Evidence>) -> Result<Judged, Failure> {
+        if evidence.is_empty() {
+            return Err(self.stored.no_evidence());
+        }
+        let manifest = &self.stored.manifest;
+        let file = match manifest.layers() {
+            [layer] => Some(&layer.digest),
+            _ => None,
+        };
+        let index = self.index.as_ref();
+        let spoken_of = |digest: &Digest| store::speaks_of(&evidence, digest);
+        let judged = if spoken_of(manifest.digest()) {
+            Some(manifest)
+        } else if file.is_some_and(spoken_of) {
+            None
+        } else {
+            let index = index.filter(|index| spoken_of(index.digest()));
+            index.or(file.is_none().then_some(manifest))
+        };
+        // What speaks of another of them proves nothing here, and is no flaw.
+        let levels = [Some(manifest.digest()), file, index.map(Manifest::digest)];
+        let digest = judged.map(Manifest::digest).or(file);
+        let evidence = evidence
+            .into_iter()
+            .filter(|each| {
+                let each = std::slice::from_ref(each);
+                let speaks = |digest: &&Digest| store::speaks_of(each, digest);
+                digest.as_ref().is_some_and(speaks) || !levels.iter().flatten().any(speaks)
+            })
+            .collect();
+        Ok(Judged {
+            manifest: judged.map(|manifest| self.stored.as_artifact(manifest)),
+            evidence,
+        })
+    }
+}
+
+/// What the policy judges, as for `prov verify`: what the evidence speaks of.
+struct Judged {
+    /// The file's manifest, or the index that names it; none when it is the file.
+    manifest: Option<Artifact>,
+    evidence: Vec<Evidence>,
+}
+
+impl Judged {
+    /// A failure unless the policy says yes.
+    fn accept(&self, artifact: &Artifact, trust: &TrustArgs) -> Result<(), Failure> {
+        let judgement = trust.judge(artifact, &self.evidence, Fallback::None)?;
+        judgement.accept(artifact)?;
+        ui::say(&format!(
+            "verified {}: SLSA Build L{}, {}",
+            ui::clean(artifact.name()),
+            judgement.verdict.level(),
+            ui::clean(&judgement.policy)
+        ));
+        Ok(())
+    }
 }
 
 /// The entry for a platform.
@@ -151,7 +244,7 @@ fn pick<'a>(stored: &'a Stored, wanted: Option<&str>) -> Result<&'a Descriptor, 
     })
 }
 
-/// The file names that the layers say they were. A name is just that: no folder, and
+/// The file names that the layers say they were, one at least. A name is just that: no folder, and
 /// nothing hidden (GHSA-8xwf-rjm4-xvhv is what happens otherwise).
 fn titles(stored: &Stored) -> Result<Vec<(String, &Descriptor)>, Failure> {
     let mut titles: Vec<(String, &Descriptor)> = Vec::new();
@@ -189,28 +282,40 @@ fn titles(stored: &Stored) -> Result<Vec<(String, &Descriptor)>, Failure> {
     }
 }
 
-/// Streams a layer into its file, which is there whole or not at all.
-fn fetch(
+/// The bundles as JSON lines.
+fn write_lines(bundles: &[Bytes], file: &mut File) -> io::Result<()> {
+    for (index, bundle) in bundles.iter().enumerate() {
+        // Compact JSON is one line; where a bundle is not, line ends between tokens are
+        // all that it can have, for inside a string they are escaped.
+        let mut line = bundle.to_vec();
+        for byte in &mut line {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        if index > 0 {
+            file.write_all(b"\n")?;
+        }
+        file.write_all(&line)?;
+    }
+    Ok(())
+}
+
+/// Streams a layer into its file.
+fn save(
     stored: &Stored,
     layer: &Descriptor,
     path: &Path,
-    existing: Existing,
-) -> Result<(), Failure> {
-    files::write_with(path, Readers::Everybody, existing, |file: &mut File| {
-        let unwritable = |error| {
-            Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
-        };
-        let mut written = Ok(());
-        store::wait(&stored.reference, async {
-            let mut blob = stored.store.blob(layer).await?;
-            while let Some(chunk) = blob.next().await {
-                written = file.write_all(&chunk?);
-                if written.is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        })?;
-        written.map_err(unwritable)
+    file: &mut File,
+) -> Result<Artifact, Failure> {
+    let name = stored.reference.to_string();
+    let saved = store::wait_for(async { stored.store.blob(layer).await?.save(name, file).await });
+    saved.flatten().map_err(|error| match error {
+        OciError::Output(error) => unwritable(path, error),
+        error => store::failure(&error, &stored.reference),
     })
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Failure {
+    Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
 }

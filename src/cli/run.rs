@@ -82,7 +82,10 @@ pub(super) fn run(args: Args) -> CommandResult {
             (name, artifact, evidence)
         }
     };
-    let judgement = args.gate.judge(&artifact, &evidence, Fallback::None)?;
+    let judgement = args
+        .gate
+        .trust
+        .judge(&artifact, &evidence, Fallback::None)?;
     let attested = judgement.admit(artifact)?;
 
     let mut guest = Guest::new();

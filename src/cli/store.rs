@@ -134,31 +134,44 @@ impl Stored {
             return gate.evidence(Path::new(""));
         }
         let evidence = self.bundles()?.evidence;
-        if evidence.is_empty() {
-            return Err(
-                Failure::no(format!("no evidence about `{}`", self.reference))
-                    .with("digest", self.manifest.digest())
-                    .with("seen", "no bundle attached to it")
-                    .hint(format!(
-                        "`prov attach {} BUNDLE` attaches one, `--bundle FILE` names another place",
-                        self.reference
-                    )),
-            );
+        match evidence.is_empty() {
+            true => Err(self.no_evidence().hint(format!(
+                "`prov attach {} BUNDLE` attaches one, `--bundle FILE` names another place",
+                self.reference
+            ))),
+            false => Ok(evidence),
         }
-        Ok(evidence)
+    }
+
+    /// The failure where nothing is attached.
+    pub(super) fn no_evidence(&self) -> Failure {
+        Failure::no(format!("no evidence about `{}`", self.reference))
+            .with("digest", self.manifest.digest())
+            .with("seen", "no bundle attached to it")
     }
 
     /// What `evidence` speaks of: the manifest, whose digest pins all that is under it,
     /// or else the one file that it stores.
     pub(super) fn artifact(&self, evidence: &[Evidence]) -> Result<Artifact, Failure> {
-        let name = self.reference.to_string();
-        if speaks_of(evidence, self.manifest.digest()) || self.manifest.layers().len() != 1 {
-            return Ok(Artifact::from_bytes(name, self.manifest.bytes().to_vec()));
+        match self.is_about_manifest(evidence) {
+            true => Ok(self.as_artifact(&self.manifest)),
+            false => {
+                let (layer, name) = (self.layer()?, self.reference.to_string());
+                wait(&self.reference, async {
+                    self.store.blob(layer).await?.into_artifact(name).await
+                })
+            }
         }
-        let layer = self.layer()?;
-        wait(&self.reference, async {
-            self.store.blob(layer).await?.into_artifact(name).await
-        })
+    }
+
+    /// Whether what is judged is the manifest, and not the one file that it stores.
+    pub(super) fn is_about_manifest(&self, evidence: &[Evidence]) -> bool {
+        speaks_of(evidence, self.manifest.digest()) || self.manifest.layers().len() != 1
+    }
+
+    /// A manifest as what is judged.
+    pub(super) fn as_artifact(&self, manifest: &Manifest) -> Artifact {
+        Artifact::from_bytes(self.reference.to_string(), manifest.bytes().to_vec())
     }
 
     /// Where consumers get it from, as a URI, if that is a registry: where a layout
@@ -213,7 +226,7 @@ impl Stored {
 }
 
 /// Whether a statement in it names the digest, by its own word.
-fn speaks_of(evidence: &[Evidence], digest: &Digest) -> bool {
+pub(super) fn speaks_of(evidence: &[Evidence], digest: &Digest) -> bool {
     evidence
         .iter()
         .filter_map(|each| each.bundle.unverified_statement().ok())

@@ -9,11 +9,11 @@ use crate::policy::{Backing, Finding, Outcome};
 use crate::verify::VerifyError;
 
 use super::error::{Exit, Failure};
-use super::gate::{self, Fallback, GateArgs, Judgement};
+use super::gate::{Fallback, GateArgs, Judgement};
 use super::report::{self, Judged};
 use super::target::Target;
 use super::vsa::SummaryArgs;
-use super::{CommandResult, ui};
+use super::{CommandResult, rejected, ui};
 
 /// Verify an artifact's evidence and judge it by a policy
 #[derive(clap::Args)]
@@ -75,7 +75,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         Err(failure) => return Err(failure),
     };
     let artifact = &found.artifact;
-    let judgement = args.gate.judge(artifact, &evidence, Fallback::None)?;
+    let judgement = args.gate.trust.judge(artifact, &evidence, Fallback::None)?;
     if let Some(summary) = summary {
         let trusted_root = args.gate.trust.trusted_root.as_deref();
         summary.write(artifact, &judgement, trusted_root)?;
@@ -130,14 +130,14 @@ fn text(artifact: &Artifact, judgement: &Judgement) -> String {
 
 fn rejected_lines(origin: &str, error: &VerifyError) -> Vec<String> {
     let (style, dim) = (ui::WARNING, ui::DIM);
-    let reason = ui::clean(&gate::explain(error));
+    let reason = ui::clean(&rejected::explain(error));
     let mut lines = vec![format!(
         "{style}!{style:#} {:<26} {}",
         "evidence",
         ui::clean(origin)
     )];
     lines.extend(reason.lines().map(|line| format!("  {:<26} {line}", "")));
-    if let Some(remedy) = gate::remedy(error) {
+    if let Some(remedy) = rejected::remedy(error) {
         lines.push(format!("  {:<26} {dim}hint:{dim:#} {remedy}", ""));
     }
     lines
@@ -251,7 +251,7 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
             .iter()
             .map(|(origin, error)| ReportRejected {
                 evidence: origin,
-                reason: gate::explain(error),
+                reason: rejected::explain(error),
             })
             .collect(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::pin::Pin;
 
@@ -19,6 +19,8 @@ use super::{Descriptor, OciError, Progress, Store};
 const CHUNK: usize = 256 << 10;
 /// How many pieces of a file are on their way before more memory is taken.
 const LENT: usize = 4;
+/// How many of the first bytes are kept to tell what kind of file it is.
+const HEAD: usize = 16;
 
 /// Pieces of content, or why there are no more of them.
 pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, OciError>> + Send>>;
@@ -122,17 +124,24 @@ impl Blob {
     }
 
     /// Lets all of it pass and keeps what it is: in constant memory, hashed once.
-    pub async fn into_artifact(mut self, name: impl Into<String>) -> Result<Artifact, OciError> {
-        if self.wanted.algorithm() != Algorithm::Sha256 || self.hasher.is_none() {
-            return Err(OciError::Manifest(format!(
-                "{} is no SHA-256 digest",
-                self.wanted
-            )));
-        }
+    pub async fn into_artifact(self, name: impl Into<String>) -> Result<Artifact, OciError> {
+        self.save(name, &mut io::sink()).await
+    }
+
+    /// The same, with all that passes written to `output`. Nothing of it may be used
+    /// before this has ended well.
+    pub async fn save(
+        mut self,
+        name: impl Into<String>,
+        output: &mut impl Write,
+    ) -> Result<Artifact, OciError> {
+        let mut head = Vec::new();
         while let Some(chunk) = self.next().await {
-            chunk?;
+            let chunk = chunk?;
+            head.extend(chunk.iter().take(HEAD.saturating_sub(head.len())));
+            output.write_all(&chunk).map_err(OciError::Output)?;
         }
-        Ok(Artifact::streamed(name, self.wanted, self.size))
+        Ok(Artifact::streamed(name, self.wanted, self.size, &head))
     }
 
     /// All of it, at most `limit` bytes, as an artifact that can be run: hashed once,

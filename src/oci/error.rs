@@ -80,6 +80,9 @@ pub enum OciError {
         /// What is wrong.
         why: String,
     },
+    /// What came can't be kept.
+    #[error("cannot write what came")]
+    Output(#[source] io::Error),
     /// TLS can't be set up.
     #[error("cannot speak TLS: {0}")]
     Tls(String),

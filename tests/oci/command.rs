@@ -26,7 +26,7 @@ fn prov(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// Runs prov and expects that exit code.
-fn expect(folder: &Path, code: i32, arguments: &[&str]) -> String {
+pub(crate) fn expect(folder: &Path, code: i32, arguments: &[&str]) -> String {
     let output = prov(folder, arguments);
     assert_eq!(
         output.status.code(),
@@ -38,7 +38,7 @@ fn expect(folder: &Path, code: i32, arguments: &[&str]) -> String {
 }
 
 /// A folder with a module that is attested.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     fs::write(path.join("hello.wasm"), wat::parse_str(HELLO).unwrap()).unwrap();
@@ -57,7 +57,7 @@ fn folder() -> tempfile::TempDir {
 
 const TRUST: &[&str] = &["--key", "mine.pub", "--insecure-ignore-tlog"];
 
-fn with_trust<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn with_trust<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [arguments, TRUST].concat()
 }
 

@@ -9,7 +9,7 @@ use crate::audit::{Audit, Broken, Found, Rejected};
 use crate::bundle::Evidence;
 use crate::cli::error::{Failure, reasons};
 use crate::cli::gate::{self, Gate, Genuine};
-use crate::cli::{files, store};
+use crate::cli::{files, rejected, store};
 use crate::oci::{Manifest, Name};
 use crate::statement::Statement;
 
@@ -229,7 +229,7 @@ fn rejected(genuine: &Genuine, evidence: &[Evidence]) -> Vec<Rejected> {
     let rejected = genuine.rejected.iter().map(|(origin, error)| Rejected {
         origin: origin.clone(),
         predicate_type: claimed(origin).map(|statement| statement.predicate_type),
-        why: gate::explain(error),
+        why: rejected::explain(error),
     });
     rejected.collect()
 }

@@ -6,10 +6,10 @@ use crate::policy::{Finding, Outcome, Rule};
 use crate::verify::Signer;
 
 use crate::cli::error::Exit;
-use crate::cli::gate::{self, Fallback, GateArgs, Judgement};
+use crate::cli::gate::{Fallback, GateArgs, Judgement};
 use crate::cli::policy_file::PolicyFile;
 use crate::cli::target::Target;
-use crate::cli::{CommandResult, ui};
+use crate::cli::{CommandResult, rejected, ui};
 
 /// Tell rule by rule what was seen, wanted and why
 ///
@@ -41,6 +41,7 @@ pub(super) fn run(args: &Explain) -> CommandResult {
     };
     let judgement = args
         .gate
+        .trust
         .judge(&target.artifact, &evidence, Fallback::None)?;
     ui::data(&explain(target.artifact.name(), &judgement));
     match (nothing, judgement.verdict.passed()) {
@@ -119,7 +120,7 @@ fn evidence(judgement: &Judgement) -> Vec<String> {
     }
     for (origin, error) in &judgement.rejected {
         lines.push(format!("  {} proves nothing", ui::clean(origin)));
-        lines.push(fact("why", &gate::explain(error)));
+        lines.push(fact("why", &rejected::explain(error)));
     }
     if lines.is_empty() {
         lines.push("  none".to_owned());

@@ -10,9 +10,9 @@ use serde::Deserialize as _;
 use crate::artifact::Artifact;
 use crate::cli::error::{Exit, Failure};
 use crate::cli::files::{self, Existing, Readers};
-use crate::cli::gate::{self, GateArgs, Genuine, TrustArgs};
+use crate::cli::gate::{GateArgs, Genuine, TrustArgs};
 use crate::cli::target::Target;
-use crate::cli::{CommandResult, ui};
+use crate::cli::{CommandResult, rejected, ui};
 use crate::key::PublicKey;
 use crate::policy::{Finding, Outcome, Policy, SCHEMA, Verdict};
 use crate::statement::predicate::is_a;
@@ -172,8 +172,11 @@ impl<'a> Draft<'a> {
                 artifact.name()
             ));
             for (origin, error) in &genuine.rejected {
-                failure = failure.with("evidence", format!("{origin}: {}", gate::explain(error)));
-                failure.hint = failure.hint.or_else(|| gate::remedy(error));
+                failure = failure.with(
+                    "evidence",
+                    format!("{origin}: {}", rejected::explain(error)),
+                );
+                failure.hint = failure.hint.or_else(|| rejected::remedy(error));
             }
             return Err(failure);
         };

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::artifact::Artifact;
 use crate::policy::{Finding, Outcome};
 
-use super::gate::{self, Judgement};
-use super::ui;
+use super::gate::Judgement;
+use super::{rejected, ui};
 
 pub(super) mod junit;
 pub(super) mod markdown;
@@ -44,7 +44,7 @@ impl<'a> Judged<'a> {
                 .map(|file| file.path.as_path()),
             findings: judgement.verdict.findings(),
             rejected: rejected
-                .map(|(origin, error)| (origin.as_str(), gate::explain(error)))
+                .map(|(origin, error)| (origin.as_str(), rejected::explain(error)))
                 .collect(),
         }
     }
