@@ -782,6 +782,7 @@ fn examples_of_every_help_are_understood() {
         &["discover"],
         &["pull"],
         &["copy"],
+        &["completions"],
     ];
     let mut examples = 0;
     for command in commands {
@@ -794,6 +795,31 @@ fn examples_of_every_help_are_understood() {
         }
     }
     assert!(examples >= 15, "only {examples} examples");
+}
+
+/// bash itself completes by what prov prints for it.
+#[test]
+fn bash_completes() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = run(folder.path(), &["completions", "bash"]);
+    fs::write(folder.path().join("prov.bash"), &script.stdout).unwrap();
+    let complete = |words: &str, last: usize| {
+        let ask = format!(
+            ". ./prov.bash; COMP_WORDS=({words}); COMP_CWORD={last}; \
+             _prov prov \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{last} - 1]}}\"; \
+             echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-c", &ask])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        said(&output)
+    };
+    assert_eq!(complete("prov ver", 1), "verify\n");
+    assert_eq!(complete("prov policy exp", 2), "explain\n");
+    assert_eq!(complete("prov verify --format s", 3), "sarif\n");
+    assert_eq!(complete("prov no-such", 1), "\n");
 }
 
 /// Runs an example in a folder of its own, with `app.wasm` and the like in it.

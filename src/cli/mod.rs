@@ -6,11 +6,12 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod attach;
 mod attest;
 mod audit;
+mod completions;
 mod conformance;
 mod copy;
 #[cfg(feature = "launch")]
@@ -98,6 +99,7 @@ enum Command {
     Copy(copy::Args),
     Policy(policy::Args),
     Key(key::Args),
+    Completions(completions::Args),
     #[command(hide = true)]
     Conformance(conformance::Args),
 }
@@ -144,6 +146,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Copy(args) => copy::run(args),
         Command::Policy(args) => policy::run(args),
         Command::Key(args) => key::run(args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Conformance(args) => conformance::run(args),
     };
     match result {
