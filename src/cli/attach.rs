@@ -1,6 +1,7 @@
 //! `prov attach`: put evidence beside what is stored.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -37,7 +38,9 @@ pub(super) fn run(args: Args) -> CommandResult {
     for path in &args.bundles {
         bundles.extend(read(path)?);
     }
-    let stored = Stored::find(&args.reference)?;
+    // What a mirror takes the tag for may be something else.
+    let target = Arc::from(store::open_target(&args.reference)?);
+    let stored = Stored::find_in(target, &args.reference)?;
     for given in &bundles {
         speaks_of(given, &stored)?;
     }

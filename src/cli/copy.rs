@@ -37,7 +37,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         (Name::Tag(_), Name::Tag(tag)) if args.to.implied => tag.clone(),
         (Name::Tag(tag), _) => tag.clone(),
     };
-    let (from, to) = (store::open(&args.from)?, store::open(&args.to)?);
+    let (from, to) = (store::open(&args.from)?, store::open_target(&args.to)?);
     let (root, copied) = store::wait_for(oci::copy(&*from, &args.from.name, &*to, Some(&tag)))
         .and_then(|copied| copied)
         .map_err(|error| store::failure(&error, &args.from).with("to", &args.to))?;

@@ -44,7 +44,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         .map(|path| oci::pack(path, &args.artifact_type, &created))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| failure(&error, reference))?;
-    let target = store::open(reference)?;
+    let target = store::open_target(reference)?;
     let pushed = put(&*target, &files, &args.artifact_type, &tag, reference)?;
     for file in &files {
         let platform = file.platform.as_ref().filter(|_| files.len() > 1);

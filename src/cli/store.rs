@@ -38,10 +38,17 @@ pub(super) fn reference_or_file(argument: &OsStr) -> Result<Option<Reference>, F
 /// What all transfers of this process have moved so far: one bar shows them together.
 static MOVED: LazyLock<Progress> = LazyLock::new(Progress::default);
 
-/// The store that `reference` names.
+/// The store that `reference` names, to read what is there: mirrors are asked first.
 pub(super) fn open(reference: &Reference) -> Result<Box<dyn Store>, Failure> {
     reference
         .store(Patience::default(), &MOVED)
+        .map_err(|error| failure(&error, reference))
+}
+
+/// The store that `reference` names, to write to it and read that back.
+pub(super) fn open_target(reference: &Reference) -> Result<Box<dyn Store>, Failure> {
+    reference
+        .target(Patience::default(), &MOVED)
         .map_err(|error| failure(&error, reference))
 }
 
@@ -69,6 +76,11 @@ pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, OciError> 
 /// A failure of a store. It never knows a no: that something is not signed can be
 /// said only when all of it was seen.
 pub(super) fn failure(error: &OciError, reference: &Reference) -> Failure {
+    if let OciError::Everywhere { error, mirrors } = error {
+        return mirrors.iter().fold(failure(error, reference), |it, said| {
+            it.with("mirror", said)
+        });
+    }
     let mut failure = Failure::cant_say(error.to_string()).with("about", reference);
     let whole = reasons(error);
     if let Some(cause) = whole.strip_prefix(&format!("{error}: ")) {
@@ -85,6 +97,13 @@ pub(super) fn failure(error: &OciError, reference: &Reference) -> Failure {
             "`cat {}/index.json` lists what is in a layout",
             folder.display()
         )),
+        (OciError::Mirror { mirror, .. }, _) => failure.hint(format!(
+            "without {mirror} in `registries.conf`, the registry itself is asked"
+        )),
+        (OciError::Registries { .. }, _) => failure.hint(
+            "`man containers-registries.conf` says what may stand there; \
+             `CONTAINERS_REGISTRIES_CONF=FILE` names another file",
+        ),
         _ => failure,
     }
 }

@@ -36,6 +36,8 @@ pub struct Blob {
     hasher: Option<Hasher>,
     over: bool,
     share: Option<Share>,
+    /// The mirror that it comes from, when no other place is asked for it any more.
+    mirror: Option<String>,
 }
 
 impl Blob {
@@ -49,6 +51,29 @@ impl Blob {
             hasher: Some(Hasher::new(descriptor.digest.algorithm())),
             over: false,
             share: None,
+            mirror: None,
+        }
+    }
+
+    /// The same, from a mirror: that it is damaged says nothing of the content then.
+    pub(super) fn blamed_on(mut self, mirror: &str) -> Self {
+        self.mirror = Some(mirror.to_owned());
+        self
+    }
+
+    /// The same, for a receiver that compares the digest itself.
+    pub(super) fn unhashed(mut self) -> Self {
+        self.hasher = None;
+        self
+    }
+
+    fn blame(&self, error: OciError) -> OciError {
+        match &self.mirror {
+            Some(mirror) if error.is_about_content() => OciError::Mirror {
+                mirror: mirror.clone(),
+                error: Box::new(error),
+            },
+            _ => error,
         }
     }
 
@@ -69,7 +94,7 @@ impl Blob {
             None => self.end().map(|()| None),
         };
         self.over = !matches!(next, Ok(Some(_)));
-        next.transpose()
+        next.map_err(|error| self.blame(error)).transpose()
     }
 
     fn pass(&mut self, chunk: Bytes) -> Result<Bytes, OciError> {
@@ -165,10 +190,10 @@ impl Blob {
         let artifact = arriving.into_artifact(name);
         match *artifact.digest() == self.wanted {
             true => Ok(artifact),
-            false => Err(OciError::OtherDigest {
+            false => Err(self.blame(OciError::OtherDigest {
                 what: self.wanted.clone(),
                 seen: artifact.digest().clone(),
-            }),
+            })),
         }
     }
 
@@ -231,11 +256,11 @@ impl Content<'_> {
         descriptor: &Descriptor,
         progress: &Progress,
     ) -> Result<Blob, OciError> {
-        let mut blob = self.open(descriptor, progress).await?;
-        if !matches!(self, Content::Store(_)) {
-            blob.hasher = None;
-        }
-        Ok(blob)
+        let blob = self.open(descriptor, progress).await?;
+        Ok(match self {
+            Content::Store(_) => blob,
+            _ => blob.unhashed(),
+        })
     }
 }
 

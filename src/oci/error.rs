@@ -157,6 +157,43 @@ pub enum OciError {
         /// What was read.
         why: String,
     },
+    /// A mirror sent something else than what it was asked for, when part of it had been
+    /// passed on. That says nothing of the content: another place may have it.
+    #[error("{error}; a part of it at least came from the mirror {mirror}")]
+    Mirror {
+        /// The mirror.
+        mirror: String,
+        /// What is wrong.
+        error: Box<OciError>,
+    },
+    /// The registry itself could not say, and no mirror before it could.
+    #[error("{error}")]
+    Everywhere {
+        /// What the registry said.
+        error: Box<OciError>,
+        /// The mirrors and what each said.
+        mirrors: Vec<String>,
+    },
+    /// A `registries.conf` that can't be used.
+    #[error("`{}`{}: {why}", path.display(), place(*line))]
+    Registries {
+        /// The file.
+        path: PathBuf,
+        /// Where in it; 0 when it is not in a line.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// What a `registries.conf` forbids.
+    #[error("`{name}` is blocked by `{}`{}", path.display(), place(*line))]
+    Blocked {
+        /// The prefix that is blocked.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        line: usize,
+    },
     /// A file or folder.
     #[error("cannot use `{}`", path.display())]
     File {
@@ -173,6 +210,13 @@ pub enum OciError {
         /// What is wrong.
         why: String,
     },
+}
+
+fn place(line: usize) -> String {
+    match line {
+        0 => String::new(),
+        line => format!(" line {line}"),
+    }
 }
 
 impl OciError {

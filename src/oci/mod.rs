@@ -18,10 +18,12 @@ mod layout;
 mod listing;
 mod manifest;
 mod memory;
+mod mirror;
 mod package;
 mod pointer;
 mod progress;
 mod reference;
+mod registries;
 mod registry;
 mod snapshot;
 mod tls;
@@ -51,6 +53,9 @@ pub use reference::{Name, Place, Reference, Repository};
 pub use registry::Registry;
 pub use snapshot::{Snapshot, Tagged};
 pub use transport::Patience;
+
+use mirror::Mirrored;
+use registries::Registries;
 
 /// The most referrers of one subject that are read.
 pub const MAX_REFERRERS: usize = 500;
@@ -88,15 +93,36 @@ pub trait Store: Send + Sync {
 }
 
 impl Reference {
-    /// The store that it names, whose transfers move `progress` on. Nothing is asked
-    /// of it yet.
+    /// The store that it names, for reading: with the mirrors that `registries.conf` has
+    /// for it. Its transfers move `progress` on. Nothing is asked of it yet.
     pub fn store(
         &self,
         patience: Patience,
         progress: &Progress,
     ) -> Result<Box<dyn Store>, OciError> {
+        let Place::Registry(repository) = &self.place else {
+            return self.target(patience, progress);
+        };
+        Ok(
+            match Registries::configured()?.places(repository, &self.name)? {
+                Some(places) => Box::new(Mirrored::new(&places, patience, progress)?),
+                None => Box::new(Registry::new(repository, patience, progress)?),
+            },
+        )
+    }
+
+    /// The store that it names, for writing, and for reading what was written: no mirror
+    /// is asked.
+    pub fn target(
+        &self,
+        patience: Patience,
+        progress: &Progress,
+    ) -> Result<Box<dyn Store>, OciError> {
         Ok(match &self.place {
-            Place::Registry(repository) => Box::new(Registry::new(repository, patience, progress)?),
+            Place::Registry(repository) => {
+                Registries::configured()?.may_write(repository, &self.name)?;
+                Box::new(Registry::new(repository, patience, progress)?)
+            }
             Place::Layout(folder) => Box::new(Layout::new(folder).counted_by(progress)),
         })
     }

@@ -18,6 +18,7 @@ fn prov(folder: &Path, arguments: &[&str]) -> Output {
         .env("HOME", folder)
         .env("DOCKER_CONFIG", folder.join("docker"))
         .env_remove("REGISTRY_AUTH_FILE")
+        .env_remove("CONTAINERS_REGISTRIES_CONF")
         .env_remove("XDG_RUNTIME_DIR")
         .env_remove("XDG_CONFIG_HOME")
         .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
@@ -249,13 +250,13 @@ fn damaged_content_is_not_kept() {
 // ------------------------------------------------ credentials
 
 /// Writes docker's configuration for `host`.
-fn log_in(folder: &Path, host: &str, entry: &Value) {
+pub(crate) fn log_in(folder: &Path, host: &str, entry: &Value) {
     fs::create_dir_all(folder.join("docker")).unwrap();
     let config = json!({"auths": {host: entry}});
     fs::write(folder.join("docker/config.json"), config.to_string()).unwrap();
 }
 
-fn user() -> Value {
+pub(crate) fn user() -> Value {
     json!({"auth": base64(b"user:secret")})
 }
 

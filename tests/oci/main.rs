@@ -13,6 +13,7 @@ mod conformance;
 mod frugal;
 mod honest;
 mod hostile;
+mod mirrors;
 mod pulled;
 mod server;
 #[path = "../support/mod.rs"]

@@ -91,7 +91,7 @@ impl Storing {
 
     fn try_store(self, signed: &[Signed]) -> Result<StoredAt, Failure> {
         let reference = &self.reference;
-        let target = store::open(reference)?;
+        let target = store::open_target(reference)?;
         let files = [self.packed];
         let bundles: Vec<Bytes> = signed
             .iter()
