@@ -22,13 +22,15 @@ use proptest::prelude::*;
 use prov::artifact::Artifact;
 use prov::bundle::{Bundle, Content, Evidence, MAX_BUNDLE};
 use prov::key::PublicKey;
-use prov::statement::{ResourceDescriptor, Statement};
+use prov::statement::{Head, ResourceDescriptor, Statement};
 use prov::verify::{self, MAX_ROOTS, Signer, Transparency, Trust, TrustedKey, VerifyError};
 use serde_json::{Value, json};
 use sigstore_crypto::KeyPair;
 
 #[path = "evidence/made/mod.rs"]
 mod made;
+#[path = "evidence/strangers.rs"]
+mod strangers;
 
 fn testdata(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -390,7 +392,11 @@ fn descriptor() -> impl Strategy<Value = ResourceDescriptor> {
     (
         maybe(),
         maybe(),
-        prop::collection::btree_map("[a-z0-9]{1,6}", "[0-9a-f]{0,64}", 0..3),
+        prop::collection::btree_map(
+            "sha256|sha512|[a-z0-9]{1,6}",
+            "[0-9a-f]{64}|[0-9a-f]{128}|[0-9a-fA-F]{0,65}",
+            0..3,
+        ),
         maybe(),
         prop::collection::btree_map(".{0,6}", json(), 0..3),
     )
@@ -408,7 +414,7 @@ fn descriptor() -> impl Strategy<Value = ResourceDescriptor> {
 proptest! {
     #[test]
     fn no_bytes_make_a_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = Statement::parse(&bytes);
+        prop_assert_eq!(Statement::parse(&bytes).is_ok(), Head::parse(&bytes).is_ok());
         prop_assert!(Bundle::parse_all(&bytes).is_err());
     }
 
@@ -468,6 +474,18 @@ proptest! {
         let statement = Statement::new(subject, predicate_type, predicate);
         let bytes = statement.to_bytes().unwrap();
         let read = Statement::parse(&bytes).unwrap();
+        let head = Head::parse(&bytes).unwrap();
+        prop_assert_eq!(head.predicate_type(), &read.predicate_type);
+        prop_assert_eq!(head.wants_sha512(), read.wants_sha512());
+        let digests: Vec<_> = head.subject_digests().cloned().collect();
+        prop_assert_eq!(digests, read.subject_digests());
+        for algorithm in ["sha256:", "sha512:"] {
+            for digest in read.subject.iter().flat_map(|subject| subject.digest.values()) {
+                let Ok(digest) = format!("{algorithm}{digest}").parse() else { continue };
+                let artifact = Artifact::from_digest("a", digest);
+                prop_assert_eq!(head.speaks_of(&artifact), read.speaks_of(&artifact));
+            }
+        }
         prop_assert_eq!(read.to_bytes().unwrap(), bytes);
         prop_assert_eq!(read, statement);
     }

@@ -4,15 +4,17 @@
 //! v0.1 to v0.3 and DSSE v1.0. Nothing in a parsed bundle is believed: key hints,
 //! log ids and payloads are claims until `verify` has looked at them.
 
-use serde_json::Value;
+use std::sync::OnceLock;
+
 use sigstore_types::HashAlgorithm;
 use sigstore_types::bundle::{SignatureContent, VerificationMaterialContent};
 
 use crate::artifact::{Algorithm, Digest};
 use crate::json::{self, JsonError};
-use crate::statement::{PAYLOAD_TYPE, Statement, StatementError};
+use crate::statement::{Head, PAYLOAD_TYPE, Statement, StatementError};
 
 mod document;
+mod outline;
 
 /// The largest bundle that is read, in bytes: a statement of
 /// [`MAX_STATEMENT`](crate::statement::MAX_STATEMENT) bytes in base64, and its proofs.
@@ -23,17 +25,22 @@ pub const MAX_PROOFS: usize = 16;
 /// The most certificates in a bundle's chain.
 pub const MAX_CHAIN: usize = 10;
 /// The most values in a bundle's JSON; those of the statement are in its payload.
-const MAX_VALUES: usize = 100_000;
+const MAX_VALUES: usize = 20_000;
+/// The most bytes of a bundle without its payload.
+const MAX_REST: usize = 8 << 20;
 /// The most bundles in one file.
 pub const MAX_BUNDLES: usize = 64;
-/// The largest file of bundles that is read, in bytes.
-pub const MAX_FILE: usize = 2 * MAX_BUNDLE;
+/// The most bytes of bundles that are read about one artifact, from a file or a registry:
+/// one of the largest, and others beside it.
+pub const MAX_FILE: usize = 32 << 20;
 
 /// A Sigstore bundle, parsed and not believed.
 #[derive(Clone, Debug)]
 pub struct Bundle {
     inner: sigstore_types::Bundle,
     digest: Digest,
+    /// The head of its statement, once somebody asked.
+    head: OnceLock<Head>,
 }
 
 /// What kind of signer a bundle claims to have.
@@ -59,13 +66,11 @@ impl Bundle {
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
         // Read twice on purpose: the first pass refuses what two readers could
         // read differently, the second is the Sigstore client's own.
-        one_of_each(&json::parse_few(bytes, MAX_BUNDLE, MAX_VALUES)?)
-            .map_err(BundleError::Shape)?;
+        json::check(bytes, MAX_BUNDLE, MAX_VALUES)?;
         let text = std::str::from_utf8(bytes).map_err(|error| {
             BundleError::Shape(format!("no UTF-8 after byte {}", error.valid_up_to()))
         })?;
-        let inner = sigstore_types::Bundle::from_json(text)
-            .map_err(|error| BundleError::Shape(error.to_string()))?;
+        let inner = outline::parts(text)?.read()?;
         let material = &inner.verification_material;
         let limits = [
             (material.tlog_entries.len(), MAX_PROOFS, "log entries"),
@@ -87,6 +92,7 @@ impl Bundle {
         Ok(Self {
             inner,
             digest: Digest::sha256(bytes),
+            head: OnceLock::new(),
         })
     }
 
@@ -132,15 +138,34 @@ impl Bundle {
                 .is_empty()
     }
 
-    /// The statement in its envelope, which nothing vouches for yet.
+    /// The head of the statement in its envelope, which nothing vouches for yet. It takes
+    /// little memory whatever the statement is, and is read once.
+    pub fn unverified_head(&self) -> Result<&Head, BundleError> {
+        match self.head.get() {
+            Some(head) => Ok(head),
+            None => {
+                let head = Head::parse(self.payload()?)?;
+                Ok(self.head.get_or_init(|| head))
+            }
+        }
+    }
+
+    /// The whole statement, which nothing vouches for yet. It may take a hundred times
+    /// the memory that its bytes do; [`Head::weight`] tells beforehand.
     pub fn unverified_statement(&self) -> Result<Statement, BundleError> {
+        let head = self.unverified_head()?;
+        Ok(Statement::under(head, self.payload()?)?)
+    }
+
+    fn payload(&self) -> Result<&[u8], BundleError> {
         let SignatureContent::DsseEnvelope(envelope) = &self.inner.content else {
             return Err(BundleError::NotAStatement);
         };
         if envelope.payload_type != PAYLOAD_TYPE {
-            return Err(BundleError::PayloadType(envelope.payload_type.clone()));
+            let seen = json::excerpt(&envelope.payload_type);
+            return Err(BundleError::PayloadType(seen));
         }
-        Ok(Statement::parse(envelope.payload.as_bytes())?)
+        Ok(envelope.payload.as_bytes())
     }
 
     /// The digest that a message signature claims to be over, which nothing vouches
@@ -164,41 +189,13 @@ impl Bundle {
             Content::Message => self
                 .unverified_message_digest()
                 .is_some_and(|(algorithm, _)| algorithm == Some(Algorithm::Sha512)),
-            Content::Envelope => self
-                .unverified_statement()
-                .is_ok_and(|statement| statement.wants_sha512()),
+            Content::Envelope => self.unverified_head().is_ok_and(Head::wants_sha512),
         }
     }
 
     pub(crate) fn inner(&self) -> &sigstore_types::Bundle {
         &self.inner
     }
-}
-
-/// The format's `oneof` fields: with two of them, two readers could each see
-/// another signer or another content. A media type is required since v0.1.
-fn one_of_each(bundle: &Value) -> Result<(), String> {
-    if !bundle.is_object() {
-        return Err("no JSON object".to_owned());
-    }
-    if bundle["mediaType"].is_null() {
-        return Err("no `mediaType`".to_owned());
-    }
-    let content = ["messageSignature", "dsseEnvelope"];
-    let signer = ["publicKey", "x509CertificateChain", "certificate"];
-    for (parent, fields) in [
-        (bundle, &content[..]),
-        (&bundle["verificationMaterial"], &signer),
-    ] {
-        let there: Vec<_> = fields
-            .iter()
-            .filter(|field| parent.get(field).is_some())
-            .collect();
-        if let [first, second, ..] = there[..] {
-            return Err(format!("both `{first}` and `{second}`"));
-        }
-    }
-    Ok(())
 }
 
 fn chain_length(content: &VerificationMaterialContent) -> usize {

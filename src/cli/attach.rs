@@ -104,14 +104,14 @@ fn read(path: &Path) -> Result<Vec<Given>, Failure> {
 
 /// Evidence about another artifact would only ever be refused there.
 fn speaks_of(given: &Given, stored: &Stored) -> Result<(), Failure> {
-    let Ok(statement) = given.bundle.unverified_statement() else {
+    let Ok(head) = given.bundle.unverified_head() else {
         return Ok(()); // a signature over bytes names nothing
     };
-    let subjects = statement.subject_digests();
+    let subjects: Vec<_> = head.subject_digests().collect();
     let manifest = &stored.manifest;
     let here = std::iter::once(manifest.digest())
         .chain(manifest.layers().iter().map(|layer| &layer.digest));
-    if here.clone().any(|digest| subjects.contains(digest)) {
+    if here.clone().any(|digest| subjects.contains(&digest)) {
         return Ok(());
     }
     let list =
@@ -121,7 +121,10 @@ fn speaks_of(given: &Given, stored: &Stored) -> Result<(), Failure> {
         given.path.display(),
         stored.reference
     ))
-    .with("seen", list(&mut subjects.iter().map(ToString::to_string)))
+    .with(
+        "seen",
+        list(&mut subjects.iter().map(|digest| digest.to_string())),
+    )
     .with("wanted", list(&mut here.map(ToString::to_string)));
     if !manifest.manifests().is_empty() {
         failure = failure.hint(format!(

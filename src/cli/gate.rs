@@ -10,7 +10,9 @@ use crate::bundle::{self, Bundle, Content, Evidence};
 use crate::key::{KeyError, MAX_KEY, PublicKey};
 use crate::policy::{Attested, KeySource, Outcome, Policy, Verdict, embedded};
 use crate::statement::Statement;
-use crate::verify::{self, MAX_ROOT, Signature, Transparency, Trust, Verified, VerifyError};
+use crate::verify::{
+    self, Allowance, MAX_ROOT, Signature, Transparency, Trust, Verified, VerifyError,
+};
 
 use super::error::{Failure, reasons};
 use super::files;
@@ -252,11 +254,13 @@ impl Gate {
     ) -> Result<Genuine, Failure> {
         let trust = self.trust(evidence)?;
         let mut genuine = Genuine::default();
-        let mut others = Vec::new();
+        let (mut others, mut allowance) = (Vec::new(), Allowance::default());
         for each in evidence {
             let result = match each.bundle.content() {
-                Content::Envelope => verify::statement(artifact, each, trust)
-                    .map(|statement| genuine.statements.push(statement)),
+                Content::Envelope => {
+                    verify::statement_within(artifact, each, trust, &mut allowance)
+                        .map(|statement| genuine.statements.push(statement))
+                }
                 Content::Message => verify::signature(artifact, each, trust)
                     .map(|signature| genuine.signatures.push(signature)),
             };
@@ -276,9 +280,11 @@ impl Gate {
             }
         };
         for (each, error) in others {
+            let head = each.bundle.unverified_head().ok();
             let about = files
                 .iter()
-                .find_map(|file| verify::statement(file, each, trust).ok());
+                .filter(|file| head.is_some_and(|head| head.speaks_of(file)))
+                .find_map(|file| verify::statement_within(file, each, trust, &mut allowance).ok());
             let origin = each.origin.clone();
             match about {
                 Some(statement) => {
@@ -318,6 +324,10 @@ impl Gate {
         let trust = Trust::keys(policy.map(Policy::trusted_keys).unwrap_or_default())
             .with_certificates(policy.map(Policy::certificates).unwrap_or_default())
             .with_time(SystemTime::now());
+        let trust = match policy.cloned() {
+            Some(policy) => trust.with_known(move |certificate| policy.knows(certificate)),
+            None => trust,
+        };
         let broken = |what: &str, error: verify::TrustError| {
             Failure::cant_say(format!("cannot use {what}")).with("reason", reasons(&error))
         };

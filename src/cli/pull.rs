@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::artifact::{Artifact, Digest};
-use crate::bundle::Evidence;
-use crate::oci::{Bundles, Descriptor, Manifest, Name, OciError, Reference, TITLE};
+use crate::bundle::{self, Evidence};
+use crate::oci::{Attached, Descriptor, Manifest, Name, OciError, Reference, TITLE};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
@@ -54,9 +54,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> CommandResult {
-    let mut found = Found::at(&args.reference, args.platform.as_deref())?;
-    let evidence = std::mem::take(&mut found.bundles.evidence);
-    let judged = match args.trust.is_given() {
+    let is_judged = args.trust.is_given();
+    let mut found = Found::at(&args.reference, args.platform.as_deref(), is_judged)?;
+    let evidence = std::mem::take(&mut found.evidence);
+    let judged = match is_judged {
         true => Some(found.judged(evidence)?),
         false => None,
     };
@@ -99,18 +100,18 @@ pub(super) fn run(args: Args) -> CommandResult {
         fetched(path, &ui::bytes(layer.size));
         ui::data(&format!("{}\n", path.display()));
     }
-    let bundles = &found.bundles.bytes;
-    if !bundles.is_empty() {
+    drop(judged); // it is large
+    if !found.bundles.is_empty() {
         files::write_with(&beside, Readers::Everybody, existing, |file| {
-            write_lines(bundles, file).map_err(|error| unwritable(&beside, error))
+            found.write_lines(&beside, file)
         })?;
-        let count = match bundles.len() {
+        let count = match found.bundles.len() {
             1 => "1 bundle".to_owned(),
             count => format!("{count} bundles"),
         };
-        match judged {
-            Some(_) => fetched(&beside, &count),
-            None => fetched(&beside, &(count + " that nobody has verified yet")),
+        match is_judged {
+            true => fetched(&beside, &count),
+            false => fetched(&beside, &(count + " that nobody has verified yet")),
         }
     }
     Ok(Exit::Yes)
@@ -128,28 +129,63 @@ struct Found {
     /// Its own manifest.
     stored: Stored,
     /// What is attached to either: evidence about an index is about all its platforms.
-    bundles: Bundles,
+    bundles: Vec<Line>,
+    /// The same to be judged, if it is.
+    evidence: Vec<Evidence>,
+}
+
+/// A bundle that becomes a line beside the artifact. What is judged is not held twice,
+/// it is fetched again by its digest.
+struct Line {
+    layer: Descriptor,
+    bytes: Option<Bytes>,
 }
 
 impl Found {
-    fn at(reference: &Reference, platform: Option<&str>) -> Result<Self, Failure> {
-        let mut stored = Stored::find(reference)?;
-        let mut bundles = stored.bundles()?;
-        let mut index = None;
-        if !stored.manifest.manifests().is_empty() {
-            let entry = pick(&stored, platform)?;
+    fn at(reference: &Reference, platform: Option<&str>, judged: bool) -> Result<Self, Failure> {
+        let mut found = Self {
+            index: None,
+            stored: Stored::find(reference)?,
+            bundles: Vec::new(),
+            evidence: Vec::new(),
+        };
+        found.fetch_bundles(judged)?;
+        if !found.stored.manifest.manifests().is_empty() {
+            let entry = pick(&found.stored, platform)?;
             let digest = Name::Digest(entry.digest.clone());
-            let manifest = store::wait(reference, stored.store.manifest(&digest))?;
-            index = Some(std::mem::replace(&mut stored.manifest, manifest));
-            let more = stored.bundles()?;
-            bundles.evidence.extend(more.evidence);
-            bundles.bytes.extend(more.bytes);
+            let manifest = store::wait(reference, found.stored.store.manifest(&digest))?;
+            found.index = Some(std::mem::replace(&mut found.stored.manifest, manifest));
+            found.fetch_bundles(judged)?;
         }
-        Ok(Self {
-            index,
-            stored,
-            bundles,
-        })
+        Ok(found)
+    }
+
+    /// What is attached to the manifest, beside what there is: no more than one file of
+    /// evidence may have.
+    fn fetch_bundles(&mut self, judged: bool) -> Result<(), Failure> {
+        let keep = |attached: Attached| match judged {
+            true => (attached.layer.clone(), None, Some(attached.into_evidence())),
+            false => (attached.layer, Some(attached.bytes), None),
+        };
+        for (layer, bytes, evidence) in self.stored.bundles(keep)? {
+            self.bundles.push(Line { layer, bytes });
+            self.evidence.extend(evidence);
+        }
+        let (count, size) = (self.bundles.len(), self.bundles.iter());
+        let size: u64 = size.map(|line| line.layer.size).sum();
+        if count <= bundle::MAX_BUNDLES && size <= bundle::MAX_FILE as u64 {
+            return Ok(());
+        }
+        let most = (bundle::MAX_BUNDLES, bundle::MAX_FILE);
+        Err(Failure::cant_say(format!(
+            "`{}` has more evidence than one file may have",
+            self.stored.reference
+        ))
+        .with("seen", format!("{count} bundles, {size} bytes"))
+        .with(
+            "wanted",
+            format!("{} bundles, {} bytes at most", most.0, most.1),
+        ))
     }
 
     /// What is to be judged: the first of manifest, file and index that the evidence
@@ -188,6 +224,32 @@ impl Found {
             manifest: judged.map(|manifest| self.stored.as_artifact(manifest)),
             evidence,
         })
+    }
+
+    /// The bundles as JSON lines.
+    fn write_lines(&self, path: &Path, file: &mut File) -> Result<(), Failure> {
+        for (index, Line { layer, bytes }) in self.bundles.iter().enumerate() {
+            let bytes = match bytes {
+                Some(bytes) => bytes.clone(),
+                None => store::wait(&self.stored.reference, async {
+                    let blob = self.stored.store.blob(layer).await?;
+                    blob.read(bundle::MAX_BUNDLE as u64).await
+                })?,
+            };
+            // Compact JSON is one line; where a bundle is not, line ends between tokens
+            // are all that it can have, for inside a string they are escaped.
+            let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+            let start: &[u8] = if index > 0 { b"\n" } else { b"" };
+            let mut written = file.write_all(start);
+            for (index, part) in bytes.split(is_end).enumerate() {
+                let start: &[u8] = if index > 0 { b" " } else { b"" };
+                written = written
+                    .and_then(|()| file.write_all(start))
+                    .and_then(|()| file.write_all(part));
+            }
+            written.map_err(|error| unwritable(path, error))?;
+        }
+        Ok(())
     }
 }
 
@@ -280,25 +342,6 @@ fn titles(stored: &Stored) -> Result<Vec<(String, &Descriptor)>, Failure> {
         ))),
         false => Ok(titles),
     }
-}
-
-/// The bundles as JSON lines.
-fn write_lines(bundles: &[Bytes], file: &mut File) -> io::Result<()> {
-    for (index, bundle) in bundles.iter().enumerate() {
-        // Compact JSON is one line; where a bundle is not, line ends between tokens are
-        // all that it can have, for inside a string they are escaped.
-        let mut line = bundle.to_vec();
-        for byte in &mut line {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
-        }
-        if index > 0 {
-            file.write_all(b"\n")?;
-        }
-        file.write_all(&line)?;
-    }
-    Ok(())
 }
 
 /// Streams a layer into its file.

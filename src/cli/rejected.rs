@@ -22,6 +22,7 @@ pub(super) fn remedy(error: &VerifyError) -> Option<String> {
         }
         VerifyError::NeedsSha256 => "give the file itself, or its SHA-256 digest",
         VerifyError::NeedsSha512 => "give the file itself, or its SHA-512 digest",
+        VerifyError::TooHeavy { .. } => "`--policy FILE` names a policy that trusts its signer",
         VerifyError::NoRootTrusted => "`--trusted-root FILE` names the root to check with",
         VerifyError::Certificate(_) | VerifyError::Log(_) | VerifyError::Timestamp(_) => {
             "`--trusted-root FILE` names another root, if the signer has one that you trust"

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::Evidence;
 use crate::oci::{
-    self, Bundles, Descriptor, Manifest, OciError, Patience, Place, Progress, Reference, Store,
+    self, Attached, Descriptor, Manifest, OciError, Patience, Place, Progress, Reference, Store,
 };
 
 use super::error::{Failure, reasons};
@@ -131,12 +131,13 @@ impl Stored {
         })
     }
 
-    /// The bundles that are attached; what does not count is told.
-    pub(super) fn bundles(&self) -> Result<Bundles, Failure> {
+    /// What `keep` makes of the bundles that are attached, see [`oci::bundles`]; what does
+    /// not count is told.
+    pub(super) fn bundles<T>(&self, keep: impl Fn(Attached) -> T) -> Result<Vec<T>, Failure> {
         let store = &*self.store;
         let bundles = wait(&self.reference, async {
             let referrers = oci::referrers(store, self.manifest.digest()).await?;
-            oci::bundles(store, referrers).await
+            oci::bundles(store, referrers, keep).await
         })?;
         for (digest, error) in &bundles.unread {
             ui::warn(&format!(
@@ -144,7 +145,12 @@ impl Stored {
                 reasons(error)
             ));
         }
-        Ok(bundles)
+        Ok(bundles.kept)
+    }
+
+    /// The evidence that is attached.
+    pub(super) fn attached(&self) -> Result<Vec<Evidence>, Failure> {
+        self.bundles(Attached::into_evidence)
     }
 
     /// The evidence that was named, or that is attached.
@@ -152,7 +158,7 @@ impl Stored {
         if !gate.bundles.is_empty() {
             return gate.evidence(Path::new(""));
         }
-        let evidence = self.bundles()?.evidence;
+        let evidence = self.attached()?;
         match evidence.is_empty() {
             true => Err(self.no_evidence().hint(format!(
                 "`prov attach {} BUNDLE` attaches one, `--bundle FILE` names another place",
@@ -248,8 +254,8 @@ impl Stored {
 pub(super) fn speaks_of(evidence: &[Evidence], digest: &Digest) -> bool {
     evidence
         .iter()
-        .filter_map(|each| each.bundle.unverified_statement().ok())
-        .any(|statement| statement.subject_digests().contains(digest))
+        .filter_map(|each| each.bundle.unverified_head().ok())
+        .any(|head| head.subject_digests().any(|named| named == digest))
 }
 
 /// The same, and for what names nothing: a signature over bytes.
@@ -257,5 +263,5 @@ fn may_speak_of(evidence: &[Evidence], digest: &Digest) -> bool {
     speaks_of(evidence, digest)
         || evidence
             .iter()
-            .any(|each| each.bundle.unverified_statement().is_err())
+            .any(|each| each.bundle.unverified_head().is_err())
 }

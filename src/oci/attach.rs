@@ -217,28 +217,54 @@ pub enum UnreadBundle {
     Bundle(#[from] BundleError),
 }
 
-/// The bundles among `referrers`, with the bytes that they were: nothing in them is
-/// believed. What could not be read is told beside them.
-#[derive(Debug, Default)]
-pub struct Bundles {
-    /// The evidence; its origin is the referrer's digest.
-    pub evidence: Vec<Evidence>,
-    /// The bytes of each, in the same order.
-    pub bytes: Vec<Bytes>,
+/// The bundles among `referrers`: nothing in them is believed. What could not be read is
+/// told beside them.
+#[derive(Debug)]
+pub struct Bundles<T> {
+    /// What was kept of each.
+    pub kept: Vec<T>,
     /// What is listed and does not count.
     pub unread: Vec<(Digest, UnreadBundle)>,
 }
 
-/// Fetches the bundles among `referrers`.
-pub async fn bundles(store: &dyn Store, referrers: Vec<Referrer>) -> Result<Bundles, OciError> {
-    let mut found = Bundles::default();
+/// A bundle that is attached.
+#[derive(Debug)]
+pub struct Attached {
+    /// The referrer's digest.
+    pub referrer: Digest,
+    /// Where it is in the store.
+    pub layer: Descriptor,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Itself, not believed.
+    pub bundle: Bundle,
+}
+
+impl Attached {
+    /// The evidence that it is; its origin is the referrer's digest.
+    pub fn into_evidence(self) -> Evidence {
+        Evidence {
+            origin: self.referrer.to_string(),
+            bundle: self.bundle,
+        }
+    }
+}
+
+/// Fetches the bundles among `referrers`, [`bundle::MAX_FILE`] bytes at most, and keeps
+/// what `keep` makes of each: its bytes or the bundle, for both are large.
+pub async fn bundles<T>(
+    store: &dyn Store,
+    referrers: Vec<Referrer>,
+    keep: impl Fn(Attached) -> T,
+) -> Result<Bundles<T>, OciError> {
+    let (mut kept, mut unread) = (Vec::new(), Vec::new());
     let mut wanted = Vec::new();
     for each in referrers {
         match each.manifest {
             Ok(manifest) => {
                 wanted.extend(manifest.bundle().map(|layer| (each.digest, layer.clone())))
             }
-            Err(error) => found.unread.push((each.digest, error.into())),
+            Err(error) => unread.push((each.digest, error.into())),
         }
     }
     if wanted.len() > bundle::MAX_BUNDLES {
@@ -256,7 +282,7 @@ pub async fn bundles(store: &dyn Store, referrers: Vec<Referrer>) -> Result<Bund
             limit: bundle::MAX_FILE as u64,
         });
     }
-    let mut read: Vec<_> = stream::iter(wanted)
+    let mut coming = stream::iter(wanted)
         .map(|(digest, layer)| async move {
             let bytes = async {
                 store
@@ -265,32 +291,30 @@ pub async fn bundles(store: &dyn Store, referrers: Vec<Referrer>) -> Result<Bund
                     .read(bundle::MAX_BUNDLE as u64)
                     .await
             };
-            (digest, bytes.await)
+            let bytes = bytes.await;
+            (digest, layer, bytes)
         })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    for (digest, bytes) in read.drain(..) {
+        .buffered(AT_ONCE);
+    while let Some((digest, layer, bytes)) = coming.next().await {
         let bytes = match bytes {
             Ok(bytes) => bytes,
             Err(error) if error.is_about_content() => {
-                found.unread.push((digest, error.into()));
+                unread.push((digest, error.into()));
                 continue;
             }
             Err(error) => return Err(error),
         };
         match Bundle::parse(&bytes) {
-            Ok(bundle) => {
-                found.evidence.push(Evidence {
-                    origin: digest.to_string(),
-                    bundle,
-                });
-                found.bytes.push(bytes);
-            }
-            Err(error) => found.unread.push((digest, error.into())),
+            Ok(bundle) => kept.push(keep(Attached {
+                referrer: digest,
+                layer,
+                bytes,
+                bundle,
+            })),
+            Err(error) => unread.push((digest, error.into())),
         }
     }
-    Ok(found)
+    Ok(Bundles { kept, unread })
 }
 
 #[cfg(test)]
@@ -365,10 +389,11 @@ mod tests {
         let found = wait(async {
             attach(&store, &subject, &both).await?;
             attach(&store, &subject, &both).await?;
-            bundles(&store, referrers(&store, &subject.digest).await?).await
+            let referrers = referrers(&store, &subject.digest).await?;
+            bundles(&store, referrers, Attached::into_evidence).await
         });
         let found = found.unwrap().unwrap();
-        assert_eq!((found.evidence.len(), found.unread.len()), (2, 0));
+        assert_eq!((found.kept.len(), found.unread.len()), (2, 0));
         let other = Digest::sha256(b"other");
         assert!(wait(referrers(&store, &other)).unwrap().unwrap().is_empty());
     }

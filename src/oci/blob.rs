@@ -140,10 +140,16 @@ impl Blob {
                 limit,
             });
         }
-        // Grown as bytes come, for a size is cheap to claim.
+        // Grown as bytes come, for a size is cheap to claim, and never beyond it.
         let mut all = Vec::new();
         while let Some(chunk) = self.next().await {
-            all.extend_from_slice(&chunk?);
+            let chunk = chunk?;
+            if chunk.len() > all.capacity() - all.len() {
+                let whole = usize::try_from(self.size).unwrap_or(usize::MAX);
+                let room = (2 * all.capacity()).min(whole).max(all.len() + chunk.len());
+                all.reserve_exact(room - all.len());
+            }
+            all.extend_from_slice(&chunk);
         }
         Ok(all.into())
     }

@@ -34,8 +34,8 @@ pub const CREATED: &str = "org.opencontainers.image.created";
 
 /// The largest manifest that is read, in bytes (the limit that registries have).
 pub const MAX_MANIFEST: usize = 4 << 20;
-/// The most values in a manifest's JSON.
-const MAX_VALUES: usize = 500_000;
+/// About the most bytes of memory that a manifest's JSON may take.
+const MAX_MEMORY: usize = 32 << 20;
 /// The most descriptors in one manifest.
 pub const MAX_DESCRIPTORS: usize = 4096;
 
@@ -219,11 +219,19 @@ impl Manifest {
     /// header, or the descriptor that led here.
     pub fn parse(bytes: Bytes, stated: Option<&str>) -> Result<Self, OciError> {
         let refuse = |why: String| OciError::Manifest(why);
-        let value =
-            json::parse_few(&bytes, MAX_MANIFEST, MAX_VALUES).map_err(|source| OciError::Json {
-                what: "the manifest".to_owned(),
-                source,
-            })?;
+        let unreadable = |source| OciError::Json {
+            what: "the manifest".to_owned(),
+            source,
+        };
+        let memory = json::check(&bytes, MAX_MANIFEST, json::MAX_VALUES).map_err(unreadable)?;
+        if memory > MAX_MEMORY {
+            return Err(OciError::TooMany {
+                what: "bytes of memory for a manifest",
+                limit: MAX_MEMORY,
+            });
+        }
+        let value: Value =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.into()))?;
         for field in ["fsLayers", "history", "signatures"] {
             if value.get(field).is_some() {
                 return Err(refuse(format!("`{field}` belongs to Docker's schema 1")));

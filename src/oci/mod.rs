@@ -39,7 +39,7 @@ use futures_util::future::BoxFuture;
 use crate::artifact::Digest;
 
 pub use attach::{
-    Bundles, PREDICATE_TYPE, Referrer, UnreadBundle, attach, bundles, referrer, referrers,
+    Attached, Bundles, PREDICATE_TYPE, Referrer, UnreadBundle, attach, bundles, referrer, referrers,
 };
 pub use blob::{Blob, Content};
 pub use copy::{Copied, copy};

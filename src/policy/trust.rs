@@ -2,6 +2,7 @@
 //! level that they can reach (SLSA v1.2, "Verifying artifacts", step 1).
 
 use super::pattern::Pattern;
+use super::summary::TrustedVerifier;
 use super::{KeySource, Policy};
 use crate::key::PublicKey;
 use crate::verify::{Certificate, Signer, Transparency, Verified};
@@ -79,6 +80,17 @@ impl Policy {
                 .builder_entry(certificate, evidence.logged())
                 .map(|builder| Entry::Builder(builder, certificate)),
         }
+    }
+
+    /// True when some entry trusts the holder of `certificate`, if its signature is
+    /// logged, see [`Trust::with_known`](crate::verify::Trust::with_known).
+    pub fn knows(&self, certificate: &Certificate) -> bool {
+        let of_verifiers = self.verifiers.iter().filter_map(TrustedVerifier::builder);
+        let mut builders = self.builders.iter().chain(of_verifiers);
+        builders.any(|builder| {
+            let entry = Entry::Builder(builder, certificate);
+            builder.refuses(certificate, true).is_none() && self.elsewhere(&entry).is_none()
+        })
     }
 
     fn key_entry(&self, key: &PublicKey, logged: bool) -> Result<&TrustedSigner, Untrusted> {

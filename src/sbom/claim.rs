@@ -33,6 +33,8 @@ pub const MARK: &[u8] = b"application/vnd.dev.sigstore.bundle";
 
 /// The largest bundle that is read out of a program, in bytes.
 pub const MAX_BUNDLE: u64 = 1 << 20;
+/// About the most bytes of memory that a statement in one may take.
+const MAX_WEIGHT: usize = 8 << 20;
 /// The most bundles of one program.
 pub const MAX_CLAIMS: usize = 64;
 /// How far before the mark a bundle may start, in bytes.
@@ -69,7 +71,10 @@ pub fn claims<R: Read + Seek>(file: &mut Window<R>, marks: &[u64]) -> io::Result
 }
 
 fn statement(bundle: &[u8]) -> Option<Statement> {
-    Bundle::parse(bundle).ok()?.unverified_statement().ok()
+    let bundle = Bundle::parse(bundle).ok()?;
+    let head = bundle.unverified_head().ok()?;
+    let is_light = head.weight() <= MAX_WEIGHT;
+    is_light.then(|| bundle.unverified_statement().ok())?
 }
 
 /// Only provenance of one module counts: a program may hold bundles of other

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::artifact::{Algorithm, Artifact, Digest};
-use crate::json::{self, JsonError};
+use crate::json::JsonError;
 
+mod head;
 pub mod predicate;
 pub mod slsa;
 pub mod vsa;
+
+pub use head::Head;
 
 /// `_type` of a v1 statement.
 pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
@@ -32,6 +35,8 @@ pub const CYCLONEDX_BOM: &str = "https://cyclonedx.org/bom";
 pub const MAX_STATEMENT: usize = 16 << 20;
 /// The most subjects of one statement (the limit of GitHub's attestations).
 pub const MAX_SUBJECTS: usize = 1024;
+/// The longest predicate type, in bytes.
+pub const MAX_PREDICATE_TYPE: usize = 2048;
 
 /// Binds a predicate to the artifacts that it speaks of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,21 +135,13 @@ impl Statement {
     /// Reads a statement. What it says is not believed by that: only
     /// `verify` makes a `Verified<Statement>` of it.
     pub fn parse(bytes: &[u8]) -> Result<Self, StatementError> {
-        let statement: Self = serde_json::from_value(json::parse(bytes, MAX_STATEMENT)?)
-            .map_err(StatementError::Shape)?;
-        if ![STATEMENT_V1, STATEMENT_V0_1].contains(&statement.type_.as_str()) {
-            return Err(StatementError::Type(statement.type_));
-        }
-        if statement.subject.is_empty() {
-            return Err(StatementError::NoSubject);
-        }
-        if statement.subject.len() > MAX_SUBJECTS {
-            return Err(StatementError::TooManySubjects(statement.subject.len()));
-        }
-        if statement.predicate_type.is_empty() {
-            return Err(StatementError::NoPredicateType);
-        }
-        Ok(statement)
+        Self::under(&Head::parse(bytes)?, bytes)
+    }
+
+    /// The whole of the statement that `head` was read of: that refused already what
+    /// is no statement, and what two readers could read differently.
+    pub(crate) fn under(_: &Head, bytes: &[u8]) -> Result<Self, StatementError> {
+        serde_json::from_slice(bytes).map_err(StatementError::Shape)
     }
 
     /// The bytes to sign: compact JSON with keys in a fixed order.
@@ -198,6 +195,9 @@ pub enum StatementError {
     /// More subjects than are read.
     #[error("the statement has {0} subjects, at most {MAX_SUBJECTS} are read")]
     TooManySubjects(usize),
+    /// A `predicateType` that nobody means.
+    #[error("the predicate type has {0} bytes, at most {MAX_PREDICATE_TYPE} are read")]
+    LongPredicateType(usize),
     /// `predicateType` is empty.
     #[error("the statement has no predicate type")]
     NoPredicateType,

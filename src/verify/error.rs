@@ -71,6 +71,18 @@ pub enum VerifyError {
     /// A timestamp is later than the verifier's clock.
     #[error("the signature's time lies in the future: its authority's clock or yours is wrong")]
     FromTheFuture,
+    /// A stranger's statement that takes more memory than strangers get.
+    #[error(
+        "the statement takes {} MiB of memory, more than the {} MiB that are left for signers whom no policy trusts",
+        needed.div_ceil(1 << 20),
+        left >> 20
+    )]
+    TooHeavy {
+        /// Bytes that it takes.
+        needed: usize,
+        /// Bytes that are left.
+        left: usize,
+    },
     /// Any other reason.
     #[error("{0}")]
     Refused(String),

@@ -1,7 +1,7 @@
 //! From evidence to facts: is the signature genuine, and about this artifact?
 //!
 //! The steps stand in the order of SLSA v1.2, "Verifying artifacts", step 1:
-//! the envelope's signature first, then the subject. Who may sign what is not
+//! the envelope's signature first, then the subject, and only then what is stated. Who may sign what is not
 //! decided here; that is the policy's part. Pure: no network, no clock, no files.
 
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::artifact::{Algorithm, Artifact, Digest};
 use crate::bundle::{Bundle, BundleError, Content, Evidence};
 use crate::key::PublicKey;
-use crate::statement::Statement;
+use crate::statement::{Head, Statement};
 
 mod certificate;
 mod error;
@@ -18,11 +18,13 @@ mod trust;
 
 pub use certificate::Certificate;
 pub use error::VerifyError;
-pub use trust::{MAX_ROOT, MAX_ROOTS, Transparency, Trust, TrustError, TrustedKey};
+pub use trust::{
+    Allowance, MAX_ROOT, MAX_ROOTS, MAX_STRANGE, Transparency, Trust, TrustError, TrustedKey,
+};
 
 /// Something that is genuine: `verify` saw the signature and the subject.
 ///
-/// Only [`statement`] and [`signature`] make one.
+/// Only [`statement`], [`statement_within`] and [`signature`] make one.
 ///
 /// ```compile_fail
 /// use prov::verify::Verified;
@@ -132,23 +134,43 @@ pub fn statement(
     evidence: &Evidence,
     trust: &Trust,
 ) -> Result<Verified<Statement>, VerifyError> {
+    statement_within(artifact, evidence, trust, &mut Allowance::default())
+}
+
+/// The same for one of several statements, which share an allowance. What a statement
+/// says is read only when its signature is genuine; before, its head is enough.
+pub fn statement_within(
+    artifact: &Artifact,
+    evidence: &Evidence,
+    trust: &Trust,
+    allowance: &mut Allowance,
+) -> Result<Verified<Statement>, VerifyError> {
     let bundle = &evidence.bundle;
-    let statement = bundle.unverified_statement()?;
-    let digest = comparable(artifact, &statement)?;
+    let head = bundle.unverified_head()?;
+    let digest = comparable(artifact, head)?;
     let other_artifact = || VerifyError::OtherArtifact {
         wanted: digest.clone(),
-        seen: statement.subject_digests(),
+        seen: head.subject_digests().cloned().collect(),
     };
-    let genuine = signer::verify(artifact, digest, bundle, trust).map_err(|error| match error {
-        VerifyError::OtherArtifact { .. } => other_artifact(),
-        error => error,
-    })?;
+    let too_heavy = VerifyError::TooHeavy {
+        needed: head.weight(),
+        left: allowance.0,
+    };
+    let heavy = (head.weight() > allowance.0).then_some(too_heavy);
+    let genuine =
+        signer::verify(artifact, digest, bundle, trust, heavy).map_err(|error| match error {
+            VerifyError::OtherArtifact { .. } => other_artifact(),
+            error => error,
+        })?;
     // The crate compared the digest with the subject; prov's own comparison
     // also sees that no other digest of that subject contradicts it.
-    if !statement.speaks_of(artifact) {
+    if !head.speaks_of(artifact) {
         return Err(other_artifact());
     }
-    Ok(genuine.of(statement, evidence))
+    if genuine.is_strange(trust) {
+        allowance.0 = allowance.0.saturating_sub(head.weight());
+    }
+    Ok(genuine.of(bundle.unverified_statement()?, evidence))
 }
 
 /// Verifies that `evidence` holds a signature over the very bytes of `artifact`, by
@@ -163,17 +185,18 @@ pub fn signature(
         return Err(BundleError::NotASignature.into());
     }
     let digest = signed_digest(artifact, bundle)?;
-    let genuine = signer::verify(artifact, digest, bundle, trust).map_err(|error| match error {
-        VerifyError::BadSignature => VerifyError::OtherBytes {
-            wanted: digest.clone(),
-            seen: None,
-        },
-        // The bundle's own digest was compared above, so it is the log's that differs.
-        VerifyError::OtherArtifact { .. } => {
-            VerifyError::Log("log entry does not match the bundle: it is over other bytes".into())
-        }
-        error => error,
-    })?;
+    let genuine =
+        signer::verify(artifact, digest, bundle, trust, None).map_err(|error| match error {
+            VerifyError::BadSignature => VerifyError::OtherBytes {
+                wanted: digest.clone(),
+                seen: None,
+            },
+            // The bundle's own digest was compared above, so it is the log's that differs.
+            VerifyError::OtherArtifact { .. } => VerifyError::Log(
+                "log entry does not match the bundle: it is over other bytes".into(),
+            ),
+            error => error,
+        })?;
     let signature = Signature {
         digest: digest.clone(),
     };
@@ -182,23 +205,21 @@ pub fn signature(
 
 /// The digest by which the Sigstore client compares: SHA-256, unless only a
 /// SHA-512 can fit.
-fn comparable<'a>(
-    artifact: &'a Artifact,
-    statement: &Statement,
-) -> Result<&'a Digest, VerifyError> {
-    let named = statement.subject_digests();
-    if let Some(digest) = artifact.digests().find(|digest| named.contains(digest)) {
+fn comparable<'a>(artifact: &'a Artifact, head: &Head) -> Result<&'a Digest, VerifyError> {
+    let named = |digest: &&Digest| head.subject_digests().any(|each| each == *digest);
+    if let Some(digest) = artifact.digests().find(named) {
         return Ok(digest);
     }
-    if named.is_empty() {
+    if head.subject_digests().next().is_none() {
         return Ok(artifact.digest());
     }
     // It is about another artifact, if the two can be compared at all.
     let same = |digest: &&Digest| {
         let algorithm = digest.algorithm();
-        named.iter().any(|each| each.algorithm() == algorithm)
+        head.subject_digests()
+            .any(|each| each.algorithm() == algorithm)
     };
-    if statement.wants_sha512() && artifact.sha512().is_none() {
+    if head.wants_sha512() && artifact.sha512().is_none() {
         return Err(VerifyError::NeedsSha512);
     }
     let comparable = artifact.digests().find(same);

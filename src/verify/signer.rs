@@ -3,16 +3,17 @@
 
 use std::time::SystemTime;
 
+use serde_json::Value;
 use sigstore_types::bundle::SignatureContent;
-use sigstore_types::{ArtifactDigest, HashAlgorithm};
+use sigstore_types::{ArtifactDigest, DsseEnvelope, HashAlgorithm, PayloadBytes};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy};
 
 use super::trust::Root;
 use super::{Certificate, Signer, Transparency, Trust, TrustedKey, Verified, VerifyError};
 use crate::artifact::{Algorithm, Artifact, Digest};
-use crate::bundle::{Bundle, Content, Evidence, Material};
+use crate::bundle::{Bundle, BundleError, Content, Evidence, Material};
 use crate::key::PublicKey;
-use crate::statement::PAYLOAD_TYPE;
+use crate::statement::{PAYLOAD_TYPE, ResourceDescriptor, Statement};
 
 /// A signature that is genuine, and what it proves.
 pub(super) struct Genuine {
@@ -31,6 +32,14 @@ impl Genuine {
         }
     }
 
+    /// True for the holder of a certificate whom `trust` does not know.
+    pub(super) fn is_strange(&self, trust: &Trust) -> bool {
+        match &self.signer {
+            Signer::Key(_) => false,
+            Signer::Certificate(certificate) => !trust.knows(certificate),
+        }
+    }
+
     /// What was signed, now verified.
     pub(super) fn of<T>(self, value: T, evidence: &Evidence) -> Verified<T> {
         Verified {
@@ -43,16 +52,18 @@ impl Genuine {
     }
 }
 
-/// Verifies the signature of `bundle`, which binds `digest` of `artifact`.
+/// Verifies the signature of `bundle`, which binds `digest` of `artifact`. `heavy` is the
+/// error for a stranger whose statement takes too much memory, if this one does.
 pub(super) fn verify(
     artifact: &Artifact,
     digest: &Digest,
     bundle: &Bundle,
     trust: &Trust,
+    heavy: Option<VerifyError>,
 ) -> Result<Genuine, VerifyError> {
     let genuine = match bundle.material() {
         Material::PublicKey => by_key(artifact, digest, bundle, trust),
-        Material::Certificate => by_certificate(digest, bundle, trust),
+        Material::Certificate => by_certificate(digest, bundle, trust, heavy),
     }?;
     match trust
         .latest
@@ -106,19 +117,79 @@ fn by_key(
             Some(bytes) => sigstore_types::Artifact::Blob(bytes),
             None => by_digest(digest)?,
         };
-        let result = check(signed, digest, bundle, root, &rules)?;
+        let result = check(signed, digest, bundle.inner(), root, &rules)?;
         Ok(Genuine::new(signer.clone(), &result))
     })
 }
 
-fn by_certificate(digest: &Digest, bundle: &Bundle, trust: &Trust) -> Result<Genuine, VerifyError> {
+fn by_certificate(
+    digest: &Digest,
+    bundle: &Bundle,
+    trust: &Trust,
+    heavy: Option<VerifyError>,
+) -> Result<Genuine, VerifyError> {
     let may_be_unlogged = trust.certificates == Transparency::NotRequired;
     if !trust.roots.is_empty() && bundle.is_unlogged() && !may_be_unlogged {
         return Err(VerifyError::NotLogged);
     }
+    let is_heavy = heavy.is_some();
+    if let Some(too_heavy) = heavy {
+        known(bundle, trust, too_heavy)?;
+    }
     by_any_root(trust, |root| {
-        certified(digest, bundle, root, may_be_unlogged)
+        if is_heavy {
+            let rest = without_payload(digest, bundle)?;
+            match certified(digest, &rest, root, may_be_unlogged) {
+                // All that comes before it is genuine, and the signature was seen.
+                Err(VerifyError::BadSignature) => {}
+                Err(error) => return Err(error),
+                Ok(_) => return Err(VerifyError::BadSignature),
+            }
+        }
+        certified(digest, bundle.inner(), root, may_be_unlogged)
     })
+}
+
+/// The Sigstore client makes a tree of a statement before it looks at the certificate
+/// or the signature. Whoever wants that much memory must be known, by a certificate
+/// whose key signed these very bytes; whether it is genuine is seen next.
+fn known(bundle: &Bundle, trust: &Trust, too_heavy: VerifyError) -> Result<(), VerifyError> {
+    let (SignatureContent::DsseEnvelope(envelope), Some(certificate)) = (
+        &bundle.inner().content,
+        bundle.inner().signing_certificate(),
+    ) else {
+        return Err(too_heavy);
+    };
+    let malformed = |error: sigstore_crypto::Error| VerifyError::Certificate(error.to_string());
+    let claims = sigstore_crypto::parse_certificate_info(certificate).map_err(malformed)?;
+    if !Certificate::from_verified(&claims).is_some_and(|claimed| trust.knows(&claimed)) {
+        return Err(too_heavy);
+    }
+    let scheme = claims.key_algorithm.default_signing_scheme();
+    let (message, signature) = (envelope.pae(), &envelope.signature.sig);
+    sigstore_crypto::verify_signature(&claims.public_key, &message, signature, scheme)
+        .map_err(|_| VerifyError::BadSignature)
+}
+
+/// The same bundle with a statement that says nothing of the same artifact: all of it can
+/// be verified but the signature.
+fn without_payload(
+    digest: &Digest,
+    bundle: &Bundle,
+) -> Result<sigstore_types::Bundle, VerifyError> {
+    let inner = bundle.inner();
+    let SignatureContent::DsseEnvelope(envelope) = &inner.content else {
+        return Err(BundleError::NotAStatement.into());
+    };
+    let subject = vec![ResourceDescriptor::named("", [digest])];
+    let nothing = Statement::new(subject, "https://in-toto.io/", Value::Null).to_bytes()?;
+    let signature = envelope.signature.clone();
+    let envelope = DsseEnvelope::new(PAYLOAD_TYPE, PayloadBytes::new(nothing), signature);
+    Ok(sigstore_types::Bundle::new(
+        inner.media_type(),
+        inner.verification_material.clone(),
+        SignatureContent::DsseEnvelope(envelope),
+    ))
 }
 
 /// Genuine by one of the roots. Of several reasons why not, the one that is told is
@@ -148,7 +219,7 @@ fn by_any_root(
 /// Genuine by a certificate that `root` vouches for.
 fn certified(
     digest: &Digest,
-    bundle: &Bundle,
+    bundle: &sigstore_types::Bundle,
     root: &Root,
     may_be_unlogged: bool,
 ) -> Result<Genuine, VerifyError> {
@@ -156,7 +227,7 @@ fn certified(
     let mut rules = VerificationPolicy::any_identity();
     if may_be_unlogged {
         // An instance without logs, as GitHub's own: timestamps are all it has.
-        if bundle.is_unlogged() {
+        if bundle.verification_material.tlog_entries.is_empty() {
             rules = rules.skip_tlog_unsafe();
         }
         if !root.logs_certificates {
@@ -182,12 +253,12 @@ fn certified(
 fn check(
     signed: sigstore_types::Artifact<'_>,
     digest: &Digest,
-    bundle: &Bundle,
+    bundle: &sigstore_types::Bundle,
     root: &Root,
     rules: &impl sigstore_verify::Policy,
 ) -> Result<sigstore_verify::VerificationResult, VerifyError> {
     root.verifier
-        .verify(signed, bundle.inner(), rules)
+        .verify(signed, bundle, rules)
         .map_err(|error| VerifyError::from_client(error, digest))
 }
 

@@ -7,6 +7,7 @@ use sigstore_trust_root::{
 };
 use sigstore_verify::Verifier;
 
+use super::Certificate;
 use crate::key::PublicKey;
 
 /// The largest trusted root that is read, in bytes.
@@ -14,6 +15,9 @@ pub const MAX_ROOT: u64 = 4 << 20;
 
 /// The most trusted roots that are tried.
 pub const MAX_ROOTS: usize = 16;
+/// About how many bytes of memory statements may take that are signed with certificates
+/// of strangers: anybody can buy one.
+pub const MAX_STRANGE: usize = 24 << 20;
 /// How far a trusted authority's clock may be ahead of the verifier's.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
@@ -50,6 +54,29 @@ pub struct Trust {
     pub(super) certificates: Transparency,
     /// No signature can be later than this.
     pub(super) latest: Option<SystemTime>,
+    /// Whose certificates are no stranger's.
+    known: Option<Known>,
+}
+
+/// Says whose certificates are no stranger's.
+type Known = Box<dyn Fn(&Certificate) -> bool + Send + Sync>;
+
+/// How much memory is left for the statements of strangers, in bytes: see
+/// [`Trust::with_known`].
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance(pub(super) usize);
+
+impl Allowance {
+    /// So many bytes.
+    pub fn of(bytes: usize) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(MAX_STRANGE)
+    }
 }
 
 /// A trusted root, made ready.
@@ -106,6 +133,21 @@ impl Trust {
     pub fn with_certificates(mut self, transparency: Transparency) -> Self {
         self.certificates = transparency;
         self
+    }
+
+    /// Whose certificates may sign statements of any size that is read. The holders of
+    /// all others have [`MAX_STRANGE`] bytes of memory together; a trusted key's holder
+    /// is no stranger. This decides about memory alone: known is not believed.
+    pub fn with_known(
+        mut self,
+        known: impl Fn(&Certificate) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.known = Some(Box::new(known));
+        self
+    }
+
+    pub(super) fn knows(&self, certificate: &Certificate) -> bool {
+        self.known.as_ref().is_some_and(|known| known(certificate))
     }
 
     /// Refuses signatures whose proven time is later than `now`, but for a minute

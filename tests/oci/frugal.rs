@@ -14,10 +14,10 @@ use crate::server::{Reply, Request, Server};
 use crate::support::said;
 
 /// What a registry that means no harm needs, and 64 MiB.
-const LIMIT: u64 = 20 + 64;
+pub(crate) const LIMIT: u64 = 20 + 64;
 
 /// Runs prov with that many MiB.
-fn within(mib: u64, folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn within(mib: u64, folder: &Path, arguments: &[&str]) -> Output {
     let prov = support::prov();
     let mut command = Command::new("sh");
     for (name, value) in prov.get_envs() {

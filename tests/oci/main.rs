@@ -8,6 +8,7 @@ use bytes::Bytes;
 use prov::oci::{self, Descriptor, Manifest, Name, OciError, Patience, Progress, Reference, Store};
 use serde_json::{Value, json};
 
+mod bombs;
 mod command;
 mod conformance;
 mod frugal;
@@ -109,9 +110,9 @@ fn count(store: &dyn Store, tag: &str) -> Result<(usize, usize), OciError> {
     let subject = find(store, tag)?;
     let found = run(async {
         let referrers = oci::referrers(store, subject.digest()).await?;
-        oci::bundles(store, referrers).await
+        oci::bundles(store, referrers, |attached| attached.bundle).await
     })?;
-    Ok((found.evidence.len(), found.unread.len()))
+    Ok((found.kept.len(), found.unread.len()))
 }
 
 fn attach(store: &dyn Store, tag: &str, numbers: std::ops::Range<usize>) -> Result<(), OciError> {

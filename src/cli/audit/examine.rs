@@ -137,7 +137,7 @@ fn entry(
     audits: &mut Vec<Examined>,
 ) -> Result<(), Failure> {
     let evidence = match named.is_empty() {
-        true => found.bundles()?.evidence,
+        true => found.attached()?,
         false => gate::read_evidence(named)?,
     };
     let platforms = platforms(&found.manifest);
@@ -155,10 +155,13 @@ fn entry(
     if depth >= MAX_DEPTH {
         return Ok(());
     }
+    // It is large, and what is below may have as much.
+    let is_evident = !evidence.is_empty();
+    drop(evidence);
     for (child, platform) in platforms {
         let reference = found.reference.with_name(child);
         let below = store::Stored::find_in(found.store.clone(), &reference)?;
-        if !evidence.is_empty() && below.bundles()?.evidence.is_empty() {
+        if is_evident && below.attached()?.is_empty() {
             continue;
         }
         let name = format!("{name} {}", platform.as_deref().unwrap_or("?"));
@@ -222,13 +225,13 @@ fn rejected(genuine: &Genuine, evidence: &[Evidence]) -> Vec<Rejected> {
         let mut named = evidence.iter().filter(|each| each.origin == origin);
         // One file may hold several, and then it is not known which of them it was.
         match (named.next(), named.next()) {
-            (Some(only), None) => only.bundle.unverified_statement().ok(),
+            (Some(only), None) => only.bundle.unverified_head().ok(),
             _ => None,
         }
     };
     let rejected = genuine.rejected.iter().map(|(origin, error)| Rejected {
         origin: origin.clone(),
-        predicate_type: claimed(origin).map(|statement| statement.predicate_type),
+        predicate_type: claimed(origin).map(|head| head.predicate_type().to_owned()),
         why: rejected::explain(error),
     });
     rejected.collect()

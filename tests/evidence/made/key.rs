@@ -63,7 +63,7 @@ fn envelopes() -> Made {
         by_key("payload-type-swapped-after-signing", damaged, relabelled),
         by_key(
             "payload-not-base64",
-            "unreadable the bundle is malformed: JSON error: Invalid encoding",
+            "unreadable the bundle is malformed: Invalid encoding",
             with(good(), "/dsseEnvelope/payload", "%%%"),
         ),
     ]
