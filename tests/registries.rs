@@ -10,7 +10,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use base64::Engine as _;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 mod support;
 
-use support::{PATIENCE, Running, peer, said, spawn};
+use support::{PATIENCE, Running, certificate, peer, said, spawn};
 
 /// A registry that runs.
 struct Registry {
@@ -31,6 +31,8 @@ struct Registry {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Distribution,
+    /// The same with TLS, for clients that show a certificate.
+    Client,
     Debian,
     Mem,
     Sloppy,
@@ -42,6 +44,7 @@ enum Kind {
 
 const ALL: &[Kind] = &[
     Kind::Distribution,
+    Kind::Client,
     Kind::Debian,
     Kind::Mem,
     Kind::Sloppy,
@@ -52,7 +55,7 @@ const ALL: &[Kind] = &[
 impl Kind {
     fn start(self) -> Option<Registry> {
         let program = peer(match self {
-            Kind::Distribution => "registry",
+            Kind::Distribution | Kind::Client => "registry",
             Kind::Debian => "docker-registry",
             Kind::Mem => "mem",
             _ => "sloppy",
@@ -68,12 +71,24 @@ impl Kind {
         command
             .env("OTEL_TRACES_EXPORTER", "none")
             .current_dir(path);
+        let trusted = path.join(".config/containers/certs.d").join(&host);
         match self {
-            Kind::Distribution | Kind::Debian => {
-                let config = format!(
-                    "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {host}}}\n",
+            Kind::Distribution | Kind::Debian | Kind::Client => {
+                let mut config = format!(
+                    "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp:\n  addr: {host}\n",
                     path.join("storage").display()
                 );
+                if self == Kind::Client {
+                    for name in ["tls", "client", "other"] {
+                        certificate(path, name)?;
+                    }
+                    config +=
+                        "  tls: {certificate: tls.crt, key: tls.key, clientcas: [client.crt]}\n";
+                    fs::create_dir_all(&trusted).unwrap();
+                    fs::copy(path.join("tls.crt"), trusted.join("ca.crt")).unwrap();
+                    fs::copy(path.join("client.crt"), trusted.join("client.cert")).unwrap();
+                    fs::copy(path.join("client.key"), trusted.join("client.key")).unwrap();
+                }
                 fs::write(path.join("config.yml"), config).unwrap();
                 command.args(["serve", "config.yml"]);
             }
@@ -81,13 +96,12 @@ impl Kind {
                 command.args(["-address", &host]);
             }
             Kind::Password | Kind::Tokens => {
-                certificate(path)?;
+                certificate(path, "tls")?;
                 command.args(["-address", &host, "-password", "secret"]);
                 command.args(["-certificate", "tls.crt", "-key", "tls.key"]);
                 if self == Kind::Tokens {
                     command.arg("-tokens");
                 }
-                let trusted = path.join(".config/containers/certs.d").join(&host);
                 fs::create_dir_all(&trusted).unwrap();
                 fs::copy(path.join("tls.crt"), trusted.join("ca.crt")).unwrap();
                 let secret = base64::engine::general_purpose::STANDARD.encode("user:secret");
@@ -111,44 +125,10 @@ impl Kind {
 
     fn scheme(self) -> &'static str {
         match self {
-            Kind::Password | Kind::Tokens => "https://",
+            Kind::Client | Kind::Password | Kind::Tokens => "https://",
             _ => "",
         }
     }
-}
-
-fn certificate(folder: &Path) -> Option<()> {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-days",
-            "2",
-            "-keyout",
-            "tls.key",
-            "-out",
-            "tls.crt",
-            "-subj",
-            "/CN=localhost",
-        ])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .current_dir(folder)
-        .stderr(Stdio::null())
-        .status();
-    if made.is_ok_and(|status| status.success()) {
-        return Some(());
-    }
-    assert!(std::env::var_os("CI").is_none(), "openssl is not there");
-    eprintln!("SKIPPED: openssl is not there");
-    None
 }
 
 impl Registry {
@@ -157,8 +137,14 @@ impl Registry {
     }
 
     /// Runs a program whose home is this registry's folder.
-    fn run(&self, mut command: Command, arguments: &[&str]) -> String {
-        let output = command
+    fn run(&self, command: Command, arguments: &[&str]) -> String {
+        let output = self.output(command, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn output(&self, mut command: Command, arguments: &[&str]) -> Output {
+        command
             .args(arguments)
             .current_dir(self.path())
             .env("HOME", self.path())
@@ -168,9 +154,7 @@ impl Registry {
             .env("COSIGN_PASSWORD", "")
             .stdin(Stdio::null())
             .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-        String::from_utf8(output.stdout).unwrap()
+            .unwrap()
     }
 
     fn prov(&self, arguments: &[&str]) -> String {
@@ -226,6 +210,31 @@ fn every_registry() {
             "{kind:?}"
         );
     }
+}
+
+/// Who shows no certificate, or another one, learns what is wanted.
+#[test]
+fn without_its_certificate_nobody_is_served() {
+    let Some(registry) = Kind::Client.start() else {
+        return;
+    };
+    let path = registry.path();
+    fs::write(path.join("file"), "content").unwrap();
+    let place = format!("https://{}/a:v1", registry.host);
+    let refused = |wanted: &str| {
+        let output = registry.output(support::prov(), &["push", "file", &place]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(wanted), "{said}");
+    };
+    let shown = path.join(".config/containers/certs.d").join(&registry.host);
+    fs::copy(path.join("other.crt"), shown.join("client.cert")).unwrap();
+    fs::copy(path.join("other.key"), shown.join("client.key")).unwrap();
+    refused("refuses this client's certificate");
+    for name in ["client.cert", "client.key"] {
+        fs::remove_file(shown.join(name)).unwrap();
+    }
+    refused("wants to see a certificate of this client");
 }
 
 /// Between registries with the referrers API and without it.

@@ -97,6 +97,30 @@ pub(super) fn failure(error: &OciError, reference: &Reference) -> Failure {
             "`cat {}/index.json` lists what is in a layout",
             folder.display()
         )),
+        (OciError::ProxySetting { .. }, _) => {
+            failure.with("wanted", "http://[USER:PASSWORD@]HOST[:PORT], and no SOCKS")
+        }
+        (OciError::Proxy { proxy, .. }, _) if error.is_proxy_login() => failure.hint(format!(
+            "`HTTPS_PROXY=http://USER:PASSWORD@{proxy}` tells it who asks"
+        )),
+        (OciError::Proxy { host, .. }, _) => failure.hint(format!(
+            "`NO_PROXY={}` goes round it",
+            host.split(':').next().unwrap_or(host)
+        )),
+        (OciError::ClientCertificate { host, shown, .. }, place) => match shown {
+            // Elsewhere none is ever shown.
+            None if !matches!(place, Place::Registry(it) if it.host == *host) => failure,
+            Some(shown) => failure
+                .with("shown", shown.display())
+                .hint("`openssl x509 -noout -issuer -dates -in FILE` tells whose it is"),
+            None => failure.hint(format!(
+                "`client.cert` and `client.key` in `~/.config/containers/certs.d/{host}` are shown \
+                 to it"
+            )),
+        },
+        (OciError::ServerCertificate { registry, .. }, _) => failure.hint(format!(
+            "an authority in `~/.config/containers/certs.d/{registry}/ca.crt` is trusted for it"
+        )),
         (OciError::Mirror { mirror, .. }, _) => failure.hint(format!(
             "without {mirror} in `registries.conf`, the registry itself is asked"
         )),

@@ -83,6 +83,47 @@ pub enum OciError {
     /// What came can't be kept.
     #[error("cannot write what came")]
     Output(#[source] io::Error),
+    /// The proxy does not lead to a host.
+    #[error("the proxy {proxy} does not lead to {host} for {what}: {why}")]
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// The host.
+        host: String,
+        /// What was asked for.
+        what: String,
+        /// What the proxy or the network said.
+        why: String,
+    },
+    /// A proxy that can't be used. What the variable holds can be a secret.
+    #[error("`{variable}` names no proxy that prov can use")]
+    ProxySetting {
+        /// The variable of the environment.
+        variable: &'static str,
+    },
+    /// A registry does not talk with whoever shows no certificate, or not that one.
+    #[error("{host} {}: {why}", match shown {
+        Some(_) => "refuses this client's certificate",
+        None => "wants to see a certificate of this client",
+    })]
+    ClientCertificate {
+        /// The registry.
+        host: String,
+        /// What was shown to it.
+        shown: Option<PathBuf>,
+        /// What it said.
+        why: String,
+    },
+    /// A server's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted: {why}")]
+    ServerCertificate {
+        /// The host.
+        host: String,
+        /// The registry whose authorities are asked.
+        registry: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// TLS can't be set up.
     #[error("cannot speak TLS: {0}")]
     Tls(String),
@@ -223,6 +264,20 @@ impl OciError {
     /// True when it is certain that what was asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, OciError::NotFound { .. })
+    }
+
+    /// True when it may be otherwise in a moment: the way to the registry failed.
+    pub(super) fn is_about_the_way(&self) -> bool {
+        match self {
+            OciError::Connection { .. } => true,
+            OciError::Proxy { .. } => !self.is_proxy_login(),
+            _ => false,
+        }
+    }
+
+    /// True when a proxy wants to know who asks.
+    pub fn is_proxy_login(&self) -> bool {
+        matches!(self, OciError::Proxy { why, .. } if why.contains("authorization required"))
     }
 
     /// True when the content itself is at fault, whoever is asked for it and

@@ -143,6 +143,10 @@ impl Mirror {
             error,
             OciError::Connection { .. }
                 | OciError::Slow { .. }
+                | OciError::Proxy { .. }
+                | OciError::ProxySetting { .. }
+                | OciError::ClientCertificate { .. }
+                | OciError::ServerCertificate { .. }
                 | OciError::Tls(_)
                 | OciError::Credentials { .. }
         ) {

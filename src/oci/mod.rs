@@ -22,6 +22,7 @@ mod mirror;
 mod package;
 mod pointer;
 mod progress;
+mod proxy;
 mod reference;
 mod registries;
 mod registry;

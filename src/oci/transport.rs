@@ -1,6 +1,7 @@
 //! One registry over HTTP: retries, redirects, limits. Credentials are for the
 //! registry itself: a place that it points to never sees them.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use super::auth::{Scope, Session};
 use super::blob::Content;
 use super::pointer::{self, same_origin};
-use super::{Descriptor, OciError, Progress, Repository};
+use super::{Descriptor, OciError, Progress, Repository, proxy, tls};
 
 /// The most redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -86,6 +87,10 @@ pub(super) struct Transport {
     secure: OnceLock<Client>,
     /// For where the registry points to.
     elsewhere: OnceLock<Client>,
+    /// The certificate that the registry itself may see.
+    shown: OnceLock<PathBuf>,
+    /// The host of the proxy, if there is one.
+    proxy: OnceLock<String>,
     session: Session,
     pub(super) patience: Patience,
 }
@@ -108,6 +113,8 @@ impl Transport {
             plain: OnceLock::new(),
             secure: OnceLock::new(),
             elsewhere: OnceLock::new(),
+            shown: OnceLock::new(),
+            proxy: OnceLock::new(),
             session: Session::new(repository),
             patience,
         })
@@ -138,7 +145,7 @@ impl Transport {
             };
             let authorized = authorization.is_some();
             let response = match self.once(ask, &url, authorization).await {
-                Err(OciError::Connection { .. }) if tries < self.patience.retries => {
+                Err(error) if error.is_about_the_way() && tries < self.patience.retries => {
                     tries += 1;
                     tokio::time::sleep(backoff(tries)).await;
                     continue;
@@ -235,8 +242,8 @@ impl Transport {
             return Ok(client);
         }
         let tls = match secure {
-            true => super::tls::trusting_the_system(&self.host, home)?,
-            false => super::tls::trusting_nobody()?,
+            true => tls::trusting_the_system(&self.host, home)?,
+            false => tls::trusting_nobody()?,
         };
         let mut builder = Client::builder()
             .user_agent(concat!("prov/", env!("CARGO_PKG_VERSION")))
@@ -244,9 +251,24 @@ impl Transport {
             .referer(false)
             .connect_timeout(self.patience.connect)
             .read_timeout(self.patience.idle)
-            .tls_backend_preconfigured(tls);
-        if !secure {
-            builder = builder.no_proxy();
+            .tls_backend_preconfigured(tls.config);
+        // Nothing else than what is named: reqwest would leave out what it can't read.
+        builder = builder.no_proxy();
+        let host = url.host_str().unwrap_or_default();
+        if secure && let Some(proxy) = proxy::configured(if home { host } else { "" })? {
+            if let Some(shown) = tls.shown.as_ref().filter(|_| proxy.secure) {
+                return Err(OciError::Tls(format!(
+                    "the proxy {} would see `{}`, which is for {}",
+                    proxy.host,
+                    shown.display(),
+                    self.host
+                )));
+            }
+            let _ = self.proxy.set(proxy.host);
+            builder = builder.proxy(proxy.route);
+        }
+        if let Some(shown) = tls.shown {
+            let _ = self.shown.set(shown);
         }
         let client = builder
             .build()
@@ -359,6 +381,19 @@ impl Transport {
     pub(super) fn broken(&self, url: &Url, what: &str, error: reqwest::Error) -> OciError {
         if error.is_timeout() {
             return self.slow(url, what);
+        }
+        if let (Some(why), Some(proxy)) = (proxy::refusal(&error), self.proxy.get()) {
+            return OciError::Proxy {
+                proxy: proxy.clone(),
+                host: host_of(url),
+                what: what.to_owned(),
+                why,
+            };
+        }
+        let shown = self.shown.get().filter(|_| same_origin(url, &self.base));
+        let shown = shown.map(PathBuf::as_path);
+        if let Some(refusal) = tls::refusal(&error, &host_of(url), &self.host, shown) {
+            return refusal;
         }
         OciError::Connection {
             host: host_of(url),

@@ -12,7 +12,16 @@ use crate::support::{HELLO, said};
 
 /// Runs prov in `folder`, whose `docker` has the credentials.
 fn prov(folder: &Path, arguments: &[&str]) -> Output {
-    support::prov()
+    command(folder, arguments).output().unwrap()
+}
+
+/// The same, to be changed first.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = support::prov();
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command
         .args(arguments)
         .current_dir(folder)
         .env("HOME", folder)
@@ -21,9 +30,8 @@ fn prov(folder: &Path, arguments: &[&str]) -> Output {
         .env_remove("CONTAINERS_REGISTRIES_CONF")
         .env_remove("XDG_RUNTIME_DIR")
         .env_remove("XDG_CONFIG_HOME")
-        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
-        .output()
-        .unwrap()
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+    command
 }
 
 /// Runs prov and expects that exit code.

@@ -3,7 +3,6 @@
 //! None of it may panic, hang, take memory without end, reach a place that it should
 //! not, or turn "can't say" into "not signed".
 
-use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -15,10 +15,12 @@ mod frugal;
 mod honest;
 mod hostile;
 mod mirrors;
+mod proxies;
 mod pulled;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod transfers;
 mod uploads;
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 /// What was asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
@@ -17,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
     /// Whether the connection ended in the body.
     pub(crate) cut_off: bool,
+    /// The certificate that the client showed.
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -47,7 +51,7 @@ impl Request {
 }
 
 /// Whatever a connection may be told.
-type Say = dyn FnOnce(&mut TcpStream) + Send;
+type Say = dyn FnOnce(&mut dyn Write) + Send;
 
 /// What is said.
 pub(crate) struct Reply {
@@ -89,7 +93,7 @@ impl Reply {
         Self::status(status).body("application/json", body)
     }
 
-    pub(crate) fn raw(say: impl FnOnce(&mut TcpStream) + Send + 'static) -> Self {
+    pub(crate) fn raw(say: impl FnOnce(&mut dyn Write) + Send + 'static) -> Self {
         Self {
             raw: Some(Box::new(say)),
             ..Self::status(0)
@@ -115,6 +119,22 @@ impl Server {
         cut: impl Fn(&Request) -> Option<u64> + Send + Sync + 'static,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::over(None, cut, handler)
+    }
+
+    /// The same by TLS.
+    pub(crate) fn tls(
+        config: ServerConfig,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::over(Some(Arc::new(config)), |_| None, handler)
+    }
+
+    fn over(
+        tls: Option<Arc<ServerConfig>>,
+        cut: impl Fn(&Request) -> Option<u64> + Send + Sync + 'static,
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -128,14 +148,30 @@ impl Server {
                     return;
                 }
                 let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
-                let cut = Arc::clone(&cut);
+                let (cut, tls) = (Arc::clone(&cut), tls.clone());
                 thread::spawn(move || {
                     let Ok(mut stream) = stream else { return };
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-                    if let Some(request) = read(&stream, &*cut) {
+                    let answer = |request: Request, stream: &mut dyn Write| {
                         log.lock().unwrap().push(request.clone());
-                        say(&mut stream, &request, handler(&request));
+                        say(stream, &request, handler(&request));
+                    };
+                    let Some(tls) = tls else {
+                        if let Some(request) = read(&mut stream, &*cut) {
+                            answer(request, &mut stream);
+                        }
+                        return;
+                    };
+                    let connection = ServerConnection::new(tls).unwrap();
+                    let mut stream = StreamOwned::new(connection, stream);
+                    let request = read(&mut stream, &*cut);
+                    if let Some(mut request) = request {
+                        let shown = stream.conn.peer_certificates();
+                        request.certificate = shown.map(|chain| chain[0].to_vec());
+                        answer(request, &mut stream);
                     }
+                    stream.conn.send_close_notify();
+                    let _ = stream.flush();
                 });
             }
         });
@@ -172,7 +208,7 @@ impl Drop for Server {
     }
 }
 
-fn read(stream: &TcpStream, cut: &dyn Fn(&Request) -> Option<u64>) -> Option<Request> {
+fn read(stream: impl Read, cut: &dyn Fn(&Request) -> Option<u64>) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -227,7 +263,7 @@ fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> Option<()> {
     }
 }
 
-fn say(stream: &mut TcpStream, request: &Request, reply: Reply) {
+fn say(stream: &mut dyn Write, request: &Request, reply: Reply) {
     if let Some(raw) = reply.raw {
         raw(stream);
         return;

@@ -71,6 +71,29 @@ pub fn peer(name: &str) -> Option<PathBuf> {
     None
 }
 
+/// Makes `NAME.crt` and `NAME.key` for `127.0.0.1` and `registry.test` in `folder`: no
+/// authority, and its own issuer. None when openssl is not here.
+#[allow(clippy::print_stderr)] // what is skipped is said
+pub fn certificate(folder: &Path, name: &str) -> Option<()> {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args(["-pkeyopt", "ec_paramgen_curve:P-256"])
+        .args(["-keyout", &format!("{name}.key")])
+        .args(["-out", &format!("{name}.crt")])
+        .args(["-subj", &format!("/CN={name}")])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.test"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .current_dir(folder)
+        .stderr(Stdio::null())
+        .status();
+    if made.is_ok_and(|status| status.success()) {
+        return Some(());
+    }
+    assert!(std::env::var_os("CI").is_none(), "openssl is not there");
+    eprintln!("SKIPPED: openssl is not there");
+    None
+}
+
 /// A folder that all tests of this build share: the compiled module lies there.
 pub fn shared() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("home")
