@@ -16,6 +16,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::{PATIENCE, Running, certificate, peer, said, spawn};
