@@ -117,16 +117,30 @@ fn read_names(
         return Err(wrong());
     }
     for _ in 0..count {
-        if byte(section)? > 1 {
-            return Err(wrong());
+        let form = byte(section)?;
+        let name = string(section)?.to_vec();
+        names.push(String::from_utf8(name).map_err(|_| wrong())?);
+        match form {
+            0 | 1 => {}
+            // With options: what it implements, a version's suffix, an identifier.
+            2 => {
+                for _ in 0..number(section)? {
+                    byte(section)?;
+                    string(section)?;
+                }
+            }
+            _ => return Err(wrong()),
         }
-        let length = number(section)? as usize;
-        let (name, after) = section.split_at_checked(length).ok_or_else(wrong)?;
-        names.push(String::from_utf8(name.to_vec()).map_err(|_| wrong())?);
-        *section = after;
         rest(section)?;
     }
     Ok(())
+}
+
+fn string<'a>(section: &mut &'a [u8]) -> io::Result<&'a [u8]> {
+    let length = number(section)? as usize;
+    let (string, after) = section.split_at_checked(length).ok_or_else(wrong)?;
+    *section = after;
+    Ok(string)
 }
 
 /// Skips an `externdesc`.
@@ -197,6 +211,7 @@ mod tests {
                 (import "wasi:io/streams@0.2.0" (instance))
                 (import "run" (func $run))
                 (import "t" (type (sub resource)))
+                (import "cache" (implements "wasi:keyvalue/store@0.2.0") (instance))
                 (core module (func))
                 (export "wasi:cli/run@0.2.0" (func $run))
                 (export "typed" (func $run) (func)))"#,
@@ -206,7 +221,7 @@ mod tests {
         assert_eq!(config["os"], "wasip2");
         assert_eq!(
             config["component"]["imports"],
-            json!(["wasi:io/streams@0.2.0", "run", "t"])
+            json!(["wasi:io/streams@0.2.0", "run", "t", "cache"])
         );
         assert_eq!(
             config["component"]["exports"],
@@ -219,9 +234,13 @@ mod tests {
         for other in [&b""[..], b"\0asm", b"\x7fELF\0\0\0\0", b"\0asm\x02\0\0\0"] {
             assert!(of(other).unwrap().is_none());
         }
-        let component =
-            wat::parse_str(r#"(component (import "run" (func $run)) (export "x" (func $run)))"#)
-                .unwrap();
+        let component = wat::parse_str(
+            r#"(component
+                (import "run" (func $run))
+                (import "i" (implements "a:b/c") (instance))
+                (export "x" (func $run)))"#,
+        )
+        .unwrap();
         for end in 8..component.len() {
             let _ = of(&component[..end]);
             let mut changed = component.clone();
