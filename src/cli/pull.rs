@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::{self, Evidence};
-use crate::oci::{Attached, Descriptor, Manifest, Name, OciError, Reference, TITLE};
+use crate::oci::{Attached, Descriptor, Manifest, Name, OciError, Reference, TITLE, WASM_TYPE};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
@@ -313,6 +313,8 @@ fn titles(stored: &Stored) -> Result<Vec<(String, &Descriptor)>, Failure> {
     for layer in stored.manifest.layers() {
         let title = match layer.annotations.get(TITLE) {
             Some(title) => title.clone(),
+            // As `wash push` leaves it.
+            None if layer.media_type == WASM_TYPE => format!("{}.wasm", &layer.digest.hex()[..12]),
             None => format!("{}.blob", &layer.digest.hex()[..12]),
         };
         let plain = (1..=200).contains(&title.len())

@@ -54,6 +54,7 @@ pub use reference::{Name, Place, Reference, Repository};
 pub use registry::Registry;
 pub use snapshot::{Snapshot, Tagged};
 pub use transport::Patience;
+pub use wasm::LAYER_TYPE as WASM_TYPE;
 
 use mirror::Mirrored;
 use registries::Registries;

@@ -9,8 +9,8 @@ use crate::artifact::Digest;
 
 /// Media type of the config.
 pub(super) const CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
-/// Media type of the layer.
-pub(super) const LAYER_TYPE: &str = "application/wasm";
+/// Media type of a layer that is WebAssembly.
+pub const LAYER_TYPE: &str = "application/wasm";
 
 /// The largest section of names that is read, in bytes.
 const MAX_SECTION: u64 = 4 << 20;

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use prov::artifact::Digest;
+
 use super::*;
 use crate::honest::{Honest, Options, base64};
 use crate::server::{Reply, Server};
@@ -233,6 +235,26 @@ fn titles_are_names_and_no_paths() {
         fs::read(path.join("target/content.txt")).unwrap(),
         b"content"
     );
+}
+
+/// A layer without a title is named for its digest, and WebAssembly as such.
+#[test]
+fn what_has_no_title_gets_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Honest::new(true);
+    let server = registry.serve();
+    let place = format!("{}/a:v1", server.host());
+    let (_, mut manifest) = artifact(&registry, b"content", "v1");
+    let layer = &mut manifest["layers"][0];
+    layer.as_object_mut().unwrap().remove("annotations");
+    let name = &Digest::sha256(b"content").hex()[..12];
+    for (media_type, ending) in [("application/wasm", "wasm"), ("text/plain", "blob")] {
+        manifest["layers"][0]["mediaType"] = json!(media_type);
+        registry.put_manifest(&manifest, Some("v1"));
+        expect(folder.path(), 0, &["pull", &place, "--output", ending]);
+        let pulled = folder.path().join(format!("{ending}/{name}.{ending}"));
+        assert_eq!(fs::read(pulled).unwrap(), b"content");
+    }
 }
 
 /// What is damaged on its way leaves nothing behind.
