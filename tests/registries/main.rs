@@ -1,5 +1,5 @@
 //! Real registries and real clients as judges: distribution, Debian's older one, one
-//! with the referrers API, a sloppy one; cosign, oras and crane.
+//! with the referrers API, a sloppy one; cosign, oras, crane and wkg.
 //!
 //! `tests/peers/install` builds them. Where one is missing, that is said; in CI it
 //! is a failure.
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 #[path = "../support/mod.rs"]
 mod support;
+mod wkg;
 
 use support::{PATIENCE, Running, certificate, peer, said, spawn};
 
@@ -142,6 +143,13 @@ impl Registry {
         let output = self.output(command, arguments);
         assert!(output.status.success(), "{arguments:?}: {}", said(&output));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, and what it says when it does not succeed.
+    fn refused(&self, command: Command, arguments: &[&str]) -> String {
+        let output = self.output(command, arguments);
+        assert!(!output.status.success(), "{arguments:?}: {}", said(&output));
+        said(&output)
     }
 
     fn output(&self, mut command: Command, arguments: &[&str]) -> Output {
