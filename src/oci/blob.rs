@@ -166,6 +166,12 @@ impl Blob {
         name: impl Into<String>,
         output: &mut impl Write,
     ) -> Result<Artifact, OciError> {
+        if self.hasher.is_none() {
+            return Err(OciError::Manifest(format!(
+                "{} is not compared",
+                self.wanted
+            )));
+        }
         let mut head = Vec::new();
         while let Some(chunk) = self.next().await {
             let chunk = chunk?;

@@ -195,13 +195,22 @@ impl FromStr for Reference {
         Ok(Self {
             place: Place::Registry(Repository {
                 host: host.to_owned(),
-                path: path.to_owned(),
+                // Docker Hub's own images are called by their last name alone.
+                path: match is_docker_hub(host) && !path.contains('/') {
+                    true => format!("library/{path}"),
+                    false => path.to_owned(),
+                },
                 plain,
             }),
             name,
             implied,
         })
     }
+}
+
+/// The one registry whose name is not its address.
+pub(super) fn is_docker_hub(host: &str) -> bool {
+    ["docker.io", "index.docker.io"].contains(&host)
 }
 
 /// A host name or address, with a port or without.
@@ -302,6 +311,10 @@ mod tests {
         assert_eq!(parse("ghcr.io/a").to_string(), "ghcr.io/a:latest");
         assert!(parse("ghcr.io/a").implied && !parse("ghcr.io/a:latest").implied);
         assert_eq!(parse("oci:./a:b/c").to_string(), "oci:./a:b/c:latest");
+        let alpine = "docker.io/library/alpine:3";
+        assert_eq!(parse("docker.io/alpine:3").to_string(), alpine);
+        assert_eq!(parse(alpine).to_string(), alpine);
+        assert_eq!(parse("docker.io/a/b:3").to_string(), "docker.io/a/b:3");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use super::auth::{Scope, Session};
 use super::blob::Content;
 use super::pointer::{self, same_origin};
+use super::reference::is_docker_hub;
 use super::{Descriptor, OciError, Progress, Repository, proxy, tls};
 
 /// The most redirects that are followed.
@@ -98,10 +99,9 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) fn new(repository: &Repository, patience: Patience) -> Result<Self, OciError> {
         let scheme = if repository.plain { "http" } else { "https" };
-        // The one registry whose name is not its address.
-        let address = match repository.host.as_str() {
-            "docker.io" | "index.docker.io" => "registry-1.docker.io",
-            host => host,
+        let address = match is_docker_hub(&repository.host) {
+            true => "registry-1.docker.io",
+            false => &repository.host,
         };
         let base = format!("{scheme}://{address}/");
         Ok(Self {
