@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 mod bombs;
 mod command;
 mod conformance;
+mod credentials;
 mod frugal;
 mod honest;
 mod hostile;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::command::{expect, folder, log_in, user, with_trust};
+use super::command::{expect, folder, with_trust};
+use super::credentials::{log_in, user};
 use super::*;
 use crate::honest::{Honest, Options};
 use crate::server::{Reply, Request, Server};

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::command::{command, folder, log_in, user};
+use super::command::{command, folder};
+use super::credentials::{log_in, user};
 use super::tls::{Wants, certs, config, with_certificates};
 use super::*;
 use crate::honest::{Honest, Options, base64};
