@@ -23,8 +23,9 @@ const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle";
 const CONTENT: &str = "dev.sigstore.bundle.content";
 /// Annotation: the predicate type of the statement in a bundle.
 pub const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
-/// The most bytes that the manifests of all referrers of one subject may have.
-const MAX_MANIFESTS: usize = 64 << 20;
+/// About the most bytes of memory that the manifests of all referrers of one subject may
+/// take: thousands of honest ones.
+const MAX_MANIFESTS: usize = 24 << 20;
 /// How many referrers are on their way at once.
 const AT_ONCE: usize = 8;
 
@@ -163,7 +164,7 @@ pub async fn referrers(store: &dyn Store, subject: &Digest) -> Result<Vec<Referr
         .buffer_unordered(AT_ONCE);
     let (mut found, mut size) = (Vec::new(), 0);
     while let Some(referrer) = coming.try_next().await? {
-        size += referrer.manifest.as_ref().map_or(0, |it| it.bytes().len());
+        size += referrer.manifest.as_ref().map_or(0, Manifest::memory);
         // An error and never a shorter list: what is left out could be what matters.
         if size > MAX_MANIFESTS {
             return Err(OciError::TooMany {

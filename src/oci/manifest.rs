@@ -35,7 +35,7 @@ pub const CREATED: &str = "org.opencontainers.image.created";
 /// The largest manifest that is read, in bytes (the limit that registries have).
 pub const MAX_MANIFEST: usize = 4 << 20;
 /// About the most bytes of memory that a manifest's JSON may take.
-const MAX_MEMORY: usize = 32 << 20;
+const MAX_MEMORY: usize = 16 << 20;
 /// The most descriptors in one manifest.
 pub const MAX_DESCRIPTORS: usize = 4096;
 
@@ -172,6 +172,8 @@ fn kind(media_type: &str) -> Option<Kind> {
 #[derive(Clone, Debug)]
 pub struct Manifest {
     bytes: Bytes,
+    /// About how many bytes of memory it takes beside those.
+    memory: usize,
     digest: Digest,
     media_type: String,
     /// What kind of artifact it says it is.
@@ -225,9 +227,9 @@ impl Manifest {
         };
         let memory = json::check(&bytes, MAX_MANIFEST, json::MAX_VALUES).map_err(unreadable)?;
         if memory > MAX_MEMORY {
-            return Err(OciError::TooMany {
-                what: "bytes of memory for a manifest",
-                limit: MAX_MEMORY,
+            return Err(OciError::TooLarge {
+                what: "the manifest in memory".to_owned(),
+                limit: MAX_MEMORY as u64,
             });
         }
         let value: Value =
@@ -285,6 +287,7 @@ impl Manifest {
         Ok(Self {
             digest: Digest::sha256(&bytes),
             bytes,
+            memory,
             media_type,
             artifact_type: document.artifact_type.filter(|text| !text.is_empty()),
             subject: document.subject,
@@ -345,6 +348,11 @@ impl Manifest {
     /// The bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.len() + self.memory
     }
 
     /// The SHA-256 digest of the bytes.

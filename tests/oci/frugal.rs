@@ -143,6 +143,33 @@ fn many_large_referrers() {
     assert_refused(&pulled(&registry, |_, _| None), "referrers");
 }
 
+/// The same with few bytes that are many in memory, in what is kept of a manifest and in
+/// what is not.
+#[test]
+fn many_heavy_referrers() {
+    for place in ["/layers/0", ""] {
+        let registry = Honest::new(true);
+        let (subject, _) = artifact(&registry, b"content", "v1");
+        let mut manifest = referrer(&registry, &subject, &bundle(1));
+        for number in 0..40 {
+            let heavy = vec![json!({"a": {"a": {}}}); 5000];
+            let part = manifest.pointer_mut(place).unwrap();
+            part["heavy"] = json!([heavy, number]);
+            registry.put_manifest(&manifest, None);
+        }
+        assert_refused(&pulled(&registry, |_, _| None), place);
+    }
+    // One that is more than all of them may be does not count.
+    let registry = Honest::new(true);
+    let (subject, _) = artifact(&registry, b"content", "v1");
+    let mut manifest = referrer(&registry, &subject, &bundle(1));
+    manifest["heavy"] = json!(vec![json!({"a": {"a": {}}}); 200_000]);
+    registry.put_manifest(&manifest, None);
+    let output = pulled(&registry, |_, _| None);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said(&output).contains("does not count"), "{output:?}");
+}
+
 /// Case 8 (CVE-2024-29902): attached content that is large, that claims to be small,
 /// or that is a bundle only to whoever takes it apart.
 #[test]
