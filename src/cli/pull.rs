@@ -192,7 +192,7 @@ impl Found {
     /// speaks of.
     fn judged(&self, evidence: Vec<Evidence>) -> Result<Judged, Failure> {
         if evidence.is_empty() {
-            return Err(self.stored.no_evidence());
+            return Err(self.stored.no_evidence(""));
         }
         let manifest = &self.stored.manifest;
         let file = match manifest.layers() {

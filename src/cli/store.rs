@@ -184,19 +184,18 @@ impl Stored {
         }
         let evidence = self.attached()?;
         match evidence.is_empty() {
-            true => Err(self.no_evidence().hint(format!(
-                "`prov attach {} BUNDLE` attaches one, `--bundle FILE` names another place",
-                self.reference
-            ))),
+            true => Err(self.no_evidence(", `--bundle FILE` names another place")),
             false => Ok(evidence),
         }
     }
 
-    /// The failure where nothing is attached.
-    pub(super) fn no_evidence(&self) -> Failure {
-        Failure::no(format!("no evidence about `{}`", self.reference))
+    /// The failure where nothing is attached; `or` is what else can be done about it.
+    pub(super) fn no_evidence(&self, or: &str) -> Failure {
+        let reference = &self.reference;
+        Failure::no(format!("no evidence about `{reference}`"))
             .with("digest", self.manifest.digest())
             .with("seen", "no bundle attached to it")
+            .hint(format!("`prov attach {reference} BUNDLE` attaches one{or}"))
     }
 
     /// What `evidence` speaks of: the manifest, whose digest pins all that is under it,

@@ -35,7 +35,10 @@ fn a_file_is_judged_when_it_has_come() {
     for place in ["oci:layout:v1", &format!("{}/a:v1", server.host())] {
         expect(path, 0, &["push", "hello.wasm", place]);
         let none = refused(path, place, &with_trust(&[]));
-        assert!(none.contains("no evidence"), "{none}");
+        assert!(
+            none.contains("no evidence") && none.contains("prov attach"),
+            "{none}"
+        );
         expect(path, 0, &["attach", place, "hello.wasm.sigstore.jsonl"]);
         refused(path, place, &other);
         let pull = ["pull", place, "--output", "pulled", "--force"];
