@@ -933,8 +933,13 @@ fn check_example(line: &str) {
                 assert!(output.status.success(), "{}", said(&output));
             }
         }
-        if line.starts_with("diff") {
-            let output = run(scratch.path(), &["push", "wash-linux-amd64", "oci:app:v2"]);
+        let another = match line.split(' ').next() {
+            Some("diff") => Some(["push", "wash-linux-amd64", "oci:app:v2"]),
+            Some("sbom") => Some(["push", "Cargo.lock", "oci:app:v1"]),
+            _ => None,
+        };
+        if let Some(arguments) = another {
+            let output = run(scratch.path(), &arguments);
             assert!(output.status.success(), "{}", said(&output));
         }
         has("provenance.json", "hello.wasm.sigstore.jsonl");

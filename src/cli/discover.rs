@@ -13,8 +13,6 @@ use super::{CommandResult, Format, ui};
 const MAX_DEPTH: usize = 4;
 /// The most manifests that are shown.
 const MAX_SHOWN: usize = 2000;
-/// Annotation by which BuildKit marks its own, unsigned statements in an index.
-const BUILDKIT: &str = "vnd.docker.reference.type";
 
 /// Show an artifact, its platforms and what is attached to them
 ///
@@ -148,7 +146,7 @@ async fn node(
         let child = match store.manifest(&Name::Digest(entry.digest.clone())).await {
             Ok(child) => {
                 let mut child = Box::pin(self::node(store, &child, depth + 1, shown)).await?;
-                if entry.annotations.contains_key(BUILDKIT) {
+                if oci::is_buildkit(entry) {
                     child.artifact_type = Some("unsigned statements of BuildKit".to_owned());
                 }
                 child

@@ -13,6 +13,7 @@ mod attest;
 mod audit;
 mod completions;
 mod conformance;
+mod content;
 mod copy;
 #[cfg(feature = "launch")]
 mod dev;

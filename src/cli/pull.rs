@@ -1,24 +1,20 @@
 //! `prov pull`: fetch an artifact and its evidence.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::{self, Evidence};
-use crate::oci::{Attached, Descriptor, Manifest, Name, OciError, Reference, TITLE, WASM_TYPE};
+use crate::oci::{Attached, Descriptor, Manifest, Name, Reference};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
 use super::gate::{Fallback, TrustArgs};
-use super::policy_file::REPOSITORY_POLICY;
 use super::store::{self, Stored};
-use super::{CommandResult, ui};
-
-/// Ending of the file with the evidence about the first file.
-const EVIDENCE: &str = ".sigstore.jsonl";
+use super::{CommandResult, content, ui};
 
 /// Fetch an artifact and the evidence about it
 ///
@@ -61,13 +57,13 @@ pub(super) fn run(args: Args) -> CommandResult {
         true => Some(found.judged(evidence)?),
         false => None,
     };
-    let titled = titles(&found.stored)?;
+    let titled = content::titles(&found.stored)?;
     let existing = Existing::by(args.force);
     let paths: Vec<_> = titled
         .iter()
         .map(|(title, _)| args.output.join(title))
         .collect();
-    let beside = files::beside(&paths[0], EVIDENCE);
+    let beside = files::beside(&paths[0], content::EVIDENCE);
     let mut places = paths.iter().chain([&beside]);
     let taken = places.find(|path| path.symlink_metadata().is_ok());
     if let (Existing::Keep, Some(taken)) = (existing, taken) {
@@ -91,7 +87,7 @@ pub(super) fn run(args: Args) -> CommandResult {
     })?;
     for ((_, layer), path) in titled.iter().zip(&paths) {
         files::write_with(path, Readers::Everybody, existing, |file| {
-            let artifact = save(&found.stored, layer, path, file)?;
+            let artifact = content::save(&found.stored, layer, path, file)?;
             match &judged {
                 Some(judged) if judged.manifest.is_none() => judged.accept(&artifact, &args.trust),
                 _ => Ok(()),
@@ -247,7 +243,7 @@ impl Found {
                     .and_then(|()| file.write_all(start))
                     .and_then(|()| file.write_all(part));
             }
-            written.map_err(|error| unwritable(path, error))?;
+            written.map_err(|error| content::unwritable(path, error))?;
         }
         Ok(())
     }
@@ -304,63 +300,4 @@ fn pick<'a>(stored: &'a Stored, wanted: Option<&str>) -> Result<&'a Descriptor, 
                 stored.reference
             ))
     })
-}
-
-/// The file names that the layers say they were, one at least. A name is just that: no folder, and
-/// nothing hidden (GHSA-8xwf-rjm4-xvhv is what happens otherwise).
-fn titles(stored: &Stored) -> Result<Vec<(String, &Descriptor)>, Failure> {
-    let mut titles: Vec<(String, &Descriptor)> = Vec::new();
-    for layer in stored.manifest.layers() {
-        let title = match layer.annotations.get(TITLE) {
-            Some(title) => title.clone(),
-            // As `wash push` leaves it.
-            None if layer.media_type == WASM_TYPE => format!("{}.wasm", &layer.digest.hex()[..12]),
-            None => format!("{}.blob", &layer.digest.hex()[..12]),
-        };
-        let plain = (1..=200).contains(&title.len())
-            && !title.starts_with('.')
-            && !title.contains(['/', '\\', ':', '\n', '\t'])
-            && ui::clean(&title) == title
-            // What the next `prov verify` would obey comes from nobody's registry.
-            && !title.eq_ignore_ascii_case(REPOSITORY_POLICY);
-        let taken = titles.iter().any(|(other, _)| *other == title)
-            || titles
-                .first()
-                .is_some_and(|(first, _)| format!("{first}{EVIDENCE}") == title);
-        if !plain || taken {
-            return Err(Failure::cant_say(format!(
-                "`{}` wants a file name of its own",
-                stored.reference
-            ))
-            .with("seen", title)
-            .with("wanted", "a plain name, and another one for each layer"));
-        }
-        titles.push((title, layer));
-    }
-    match titles.is_empty() {
-        true => Err(Failure::cant_say(format!(
-            "`{}` has no files",
-            stored.reference
-        ))),
-        false => Ok(titles),
-    }
-}
-
-/// Streams a layer into its file.
-fn save(
-    stored: &Stored,
-    layer: &Descriptor,
-    path: &Path,
-    file: &mut File,
-) -> Result<Artifact, Failure> {
-    let name = stored.reference.to_string();
-    let saved = store::wait_for(async { stored.store.blob(layer).await?.save(name, file).await });
-    saved.flatten().map_err(|error| match error {
-        OciError::Output(error) => unwritable(path, error),
-        error => store::failure(&error, &stored.reference),
-    })
-}
-
-fn unwritable(path: &Path, error: io::Error) -> Failure {
-    Failure::cant_say(format!("cannot write `{}`", path.display())).with("reason", error)
 }

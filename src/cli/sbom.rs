@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::oci::{Place, Reference};
 use crate::provenance;
 use crate::sbom::model::{Bom, Contact, Organization};
 use crate::sbom::output::Encoding;
@@ -13,7 +15,8 @@ use crate::sbom::{archives, collect, document};
 use super::error::{Exit, Failure, reasons};
 use super::files::{self, Existing, Readers};
 use super::sbom_output::{SpecVersion, render};
-use super::{CommandResult, epoch, resolve, ui};
+use super::store::{self, Stored};
+use super::{CommandResult, content, epoch, resolve, ui};
 
 /// Notes of one kind that are told without -v.
 const SHOWN: usize = 5;
@@ -34,12 +37,13 @@ Examples:
   prov sbom . --format tree
   prov sbom . vendor.cdx.json --spec-version 1.5 --format xml
   prov sbom . --resolve --target x86_64-unknown-linux-gnu
+  prov sbom ghcr.io/me/app:v1 --format table
   prov sbom . app.wasm --output app.cdx.json --manufacturer 'Example <https://example.org>'
 
 Exit codes: 0 written, 1 something was left out and --strict, 2 can't say")]
 pub(super) struct Args {
-    /// Folders and files
-    #[arg(value_name = "SOURCE", default_value = ".")]
+    /// Folders, files and artifacts that are stored (HOST/REPOSITORY[:TAG] or oci:DIR[:TAG])
+    #[arg(value_name = "SOURCE|REF", default_value = ".")]
     sources: Vec<PathBuf>,
 
     /// Manifests that are part of the product wherever they lie (a glob as in
@@ -122,24 +126,19 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
         .hint("`--format json` and `--format xml` are"));
     }
     let progress = Progress::default();
-    let shown = ui::Waiting::start({
-        let progress = progress.clone();
-        move || {
-            let (files, bytes) = (progress.files(), ui::bytes(progress.bytes()));
-            format!("{files} files and {bytes} of programs so far")
-        }
-    });
     let mut inventory = Inventory::default();
     for source in &args.sources {
-        let tree = args
-            .tree(source, &progress)
-            .map_err(|error| unreadable(source, &error))?;
-        collect(&tree, &mut inventory).map_err(|error| unreadable(source, &error))?;
+        match store::reference_or_file(source.as_os_str())? {
+            Some(reference) => args.collect_stored(&reference, &progress, &mut inventory)?,
+            None => args
+                .collect(source, &progress, &mut inventory)
+                .map_err(|error| unreadable(source, &error))?,
+        }
     }
     if args.hash_archives {
+        let _shown = shown(&progress);
         archives::hash(&caches(), &mut inventory, &progress);
     }
-    drop(shown);
     let sbom = document(inventory, &args.settings()?).map_err(|error| {
         Failure::cant_say("cannot make the document").with("reason", reasons(&error))
     })?;
@@ -177,6 +176,42 @@ pub(super) fn run(args: Args, verbose: bool) -> CommandResult {
 }
 
 impl Args {
+    fn collect(
+        &self,
+        source: &Path,
+        progress: &Progress,
+        inventory: &mut Inventory,
+    ) -> Result<(), SbomError> {
+        let _shown = shown(progress);
+        collect(&self.tree(source, progress)?, inventory)
+    }
+
+    /// The files of an artifact that is stored, and of each platform of an index. Each
+    /// is looked at by itself, and no archive is unpacked.
+    fn collect_stored(
+        &self,
+        reference: &Reference,
+        progress: &Progress,
+        inventory: &mut Inventory,
+    ) -> Result<(), Failure> {
+        let mut stored = Stored::find(reference)?;
+        for manifest in stored.platforms()? {
+            stored.manifest = manifest;
+            for (title, layer) in content::titles(&stored)? {
+                let folder = tempfile::tempdir().map_err(|error| {
+                    Failure::cant_say("cannot make a temporary folder").with("reason", error)
+                })?;
+                let path = folder.path().join(title);
+                let mut file =
+                    File::create_new(&path).map_err(|error| content::unwritable(&path, error))?;
+                content::save(&stored, layer, &path, &mut file)?;
+                self.collect(&path, progress, inventory)
+                    .map_err(|error| unreadable(Path::new(&reference.to_string()), &error))?;
+            }
+        }
+        Ok(())
+    }
+
     fn tree(&self, source: &Path, progress: &Progress) -> Result<Tree, SbomError> {
         let selection = Selection {
             include: self.include.clone(),
@@ -197,7 +232,12 @@ impl Args {
     fn settings(&self) -> Result<Settings, Failure> {
         let first = self.sources.first().map(PathBuf::as_path);
         let first = first.unwrap_or(Path::new("."));
-        let folder = std::fs::canonicalize(first).ok();
+        let stored = store::reference_or_file(first.as_os_str())?;
+        let folder = match stored.as_ref().map(|reference| &reference.place) {
+            Some(Place::Registry(repository)) => Some(PathBuf::from(&repository.path)),
+            Some(Place::Layout(folder)) => std::fs::canonicalize(folder).ok(),
+            None => std::fs::canonicalize(first).ok(),
+        };
         let named = folder.as_deref().and_then(Path::file_name);
         let name = match (&self.name, named) {
             (Some(name), _) => name.clone(),
@@ -207,7 +247,11 @@ impl Args {
         Ok(Settings {
             name,
             version: self.product_version.clone(),
-            timestamp: timestamp(first)?,
+            timestamp: match stored {
+                // No commit that is here is that of what is elsewhere.
+                Some(_) => epoch::source_date()?,
+                None => timestamp(first)?,
+            },
             authors: self
                 .author
                 .iter()
@@ -219,6 +263,15 @@ impl Args {
             ..Settings::default()
         })
     }
+}
+
+/// Shows at a terminal how far a long scan is.
+fn shown(progress: &Progress) -> ui::Waiting {
+    let progress = progress.clone();
+    ui::Waiting::start(move || {
+        let (files, bytes) = (progress.files(), ui::bytes(progress.bytes()));
+        format!("{files} files and {bytes} of programs so far")
+    })
 }
 
 /// What package managers keep on this machine, where they keep it by default.

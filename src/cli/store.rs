@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use crate::artifact::{Artifact, Digest};
 use crate::bundle::Evidence;
 use crate::oci::{
-    self, Attached, Descriptor, Manifest, OciError, Patience, Place, Progress, Reference, Store,
+    self, Attached, Descriptor, Manifest, Name, OciError, Patience, Place, Progress, Reference,
+    Store,
 };
 
 use super::error::{Failure, reasons};
@@ -153,6 +154,19 @@ impl Stored {
             reference: reference.clone(),
             manifest,
         })
+    }
+
+    /// Its manifest, or those of the platforms under an index.
+    pub(super) fn platforms(&self) -> Result<Vec<Manifest>, Failure> {
+        let entries = self.manifest.manifests();
+        if entries.is_empty() {
+            return Ok(vec![self.manifest.clone()]);
+        }
+        let real = entries.iter().filter(|entry| !oci::is_buildkit(entry));
+        let names = real.map(|entry| Name::Digest(entry.digest.clone()));
+        names
+            .map(|name| wait(&self.reference, self.store.manifest(&name)))
+            .collect()
     }
 
     /// What `keep` makes of the bundles that are attached, see [`oci::bundles`]; what does

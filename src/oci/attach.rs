@@ -196,6 +196,12 @@ async fn one(
     })
 }
 
+/// Whether an entry of an index is one that BuildKit puts there: unsigned statements
+/// about a platform, and no platform.
+pub fn is_buildkit(entry: &Descriptor) -> bool {
+    entry.annotations.contains_key("vnd.docker.reference.type")
+}
+
 impl Manifest {
     /// The bundle that it attaches, if that is what it is: exactly one layer, of the
     /// bundle's type. Its artifact type and annotations are not asked.

@@ -40,7 +40,8 @@ use futures_util::future::BoxFuture;
 use crate::artifact::Digest;
 
 pub use attach::{
-    Attached, Bundles, PREDICATE_TYPE, Referrer, UnreadBundle, attach, bundles, referrer, referrers,
+    Attached, Bundles, PREDICATE_TYPE, Referrer, UnreadBundle, attach, bundles, is_buildkit,
+    referrer, referrers,
 };
 pub use blob::{Blob, Content};
 pub use copy::{Copied, copy};

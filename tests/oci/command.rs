@@ -10,7 +10,7 @@ use prov::artifact::Digest;
 use super::*;
 use crate::honest::Honest;
 use crate::server::Reply;
-use crate::support::{HELLO, said};
+use crate::support::{CARGO_LOCK, HELLO, said};
 
 /// Runs prov in `folder`, whose `docker` has the credentials.
 fn prov(folder: &Path, arguments: &[&str]) -> Output {
@@ -174,6 +174,49 @@ fn cannot_say_is_not_no() {
         let said = expect(path, 2, &with_trust(&["verify", &place]));
         assert!(said.contains("error:"), "{said}");
     }
+}
+
+/// `prov sbom` of what is stored is that of the file, and an index is all its platforms.
+#[test]
+fn a_bill_of_materials_of_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("Cargo.lock"), CARGO_LOCK).unwrap();
+    let registry = Honest::new(true);
+    let server = registry.serve();
+    let there = |tag: &str| format!("{}/a:{tag}", server.host());
+    let sbom = |source: &str| expect(path, 0, &["sbom", source, "--name", "app"]);
+    for place in ["oci:layout:v1", &there("v1")] {
+        expect(path, 0, &["push", "Cargo.lock", place]);
+        assert_eq!(sbom(place), sbom("Cargo.lock"));
+    }
+    let named = expect(path, 0, &["sbom", &there("v1")]);
+    assert!(!named.contains(&server.host()), "{named}");
+
+    let other = CARGO_LOCK.replace("itoa", "ryu");
+    let entry = |content: &str, tag: &str| {
+        let (_, mut manifest) = artifact(&registry, content.as_bytes(), tag);
+        let title = json!({"org.opencontainers.image.title": "Cargo.lock"});
+        manifest["layers"][0]["annotations"] = title;
+        let digest = registry.put_manifest(&manifest, None);
+        json!({"mediaType": IMAGE, "digest": digest, "size": manifest.to_string().len()})
+    };
+    let mut statements = entry("{}", "statements");
+    statements["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
+    let entries = [entry(CARGO_LOCK, "one"), entry(&other, "two"), statements];
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+    registry.put_manifest(&index, Some("all"));
+    let all = sbom(&there("all"));
+    assert!(
+        all.contains("pkg:cargo/itoa@") && all.contains("pkg:cargo/ryu@"),
+        "{all}"
+    );
+
+    expect(path, 2, &["sbom", &there("none")]);
+    fs::write(path.join("file"), "content").unwrap();
+    expect(path, 0, &["push", "file", "oci:layout:file"]);
+    let nothing = expect(path, 2, &["sbom", "oci:layout:file"]);
+    assert!(nothing.contains("nothing that is understood"), "{nothing}");
 }
 
 // ------------------------------------------------ files
