@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::audit::{Fact, FactChange, Known, ReleaseDiff};
 
 use super::diff_output::escaped;
-use super::{ui, verify};
+use super::{finding, ui};
 
 /// A line: what, before, after.
 struct Line {
@@ -36,7 +36,7 @@ pub(super) fn text(diff: &ReleaseDiff) -> String {
         };
         let _ = writeln!(text, "{style}{title}{style:#} ({})", part.len());
         for Line { what, from, to, .. } in &part {
-            let (from, to) = (one_line(from), one_line(to));
+            let (from, to) = (ui::one_line(from), ui::one_line(to));
             let _ = match from.len() + to.len() > 80 {
                 true => writeln!(text, "  {what:<13} {from}\n  {:<13} → {to}", ""),
                 false => writeln!(text, "  {what:<13} {from} → {to}"),
@@ -47,7 +47,7 @@ pub(super) fn text(diff: &ReleaseDiff) -> String {
         let page = range
             .page()
             .unwrap_or_else(|| format!("{} {}..{}", range.repository, range.from, range.to));
-        let _ = writeln!(text, "commits: {}", one_line(&page));
+        let _ = writeln!(text, "commits: {}", ui::one_line(&page));
     }
     text
 }
@@ -60,15 +60,15 @@ pub(super) fn markdown(diff: &ReleaseDiff) -> String {
         let _ = writeln!(text, "### {title} ({})\n", part.len());
         text.push_str("| | Before | After |\n|---|---|---|\n");
         for Line { what, from, to, .. } in &part {
-            let cell = |text: &str| escaped(&one_line(text));
+            let cell = |text: &str| escaped(&ui::one_line(text));
             let _ = writeln!(text, "| {what} | {} | {} |", cell(from), cell(to));
         }
         text.push('\n');
     }
     if let Some(range) = &diff.source {
         let shown = match range.page() {
-            Some(page) => format!("<{}>", one_line(&page).replace(['<', '>', ' '], "")),
-            None => escaped(&one_line(&format!(
+            Some(page) => format!("<{}>", ui::one_line(&page).replace(['<', '>', ' '], "")),
+            None => escaped(&ui::one_line(&format!(
                 "{} {}..{}",
                 range.repository, range.from, range.to
             ))),
@@ -76,10 +76,6 @@ pub(super) fn markdown(diff: &ReleaseDiff) -> String {
         let _ = writeln!(text, "Commits: {shown}\n");
     }
     text
-}
-
-fn one_line(text: &str) -> String {
-    ui::clean(text).replace('\n', " ")
 }
 
 fn lines(diff: &ReleaseDiff) -> Vec<Line> {
@@ -223,7 +219,7 @@ fn fact_change(change: &FactChange) -> FactChangeJson<'_> {
 fn fact(fact: &Fact) -> FactJson<'_> {
     FactJson {
         value: &fact.value,
-        backing: verify::backing_name(fact.backing),
+        backing: finding::backing_name(fact.backing),
     }
 }
 

@@ -24,6 +24,7 @@ mod discover;
 mod epoch;
 mod error;
 mod files;
+mod finding;
 mod gate;
 pub mod html;
 mod key;

@@ -119,6 +119,11 @@ pub(super) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// The same on one line.
+pub(super) fn one_line(text: &str) -> String {
+    clean(text).replace('\n', " ")
+}
+
 /// A length of time for people: `40 ms`, `16.4 s`.
 pub(super) fn duration(time: Duration) -> String {
     if time < Duration::from_secs(1) {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::artifact::Artifact;
-use crate::policy::{Backing, Finding, Outcome};
 use crate::verify::VerifyError;
 
 use super::error::{Exit, Failure};
+use super::finding::{self, FindingDocument};
 use super::gate::{Fallback, GateArgs, Judgement};
 use super::report::{self, Judged};
 use super::target::Target;
@@ -121,7 +121,7 @@ fn text(artifact: &Artifact, judgement: &Judgement) -> String {
         ));
     } else {
         for finding in verdict.findings() {
-            lines.extend(finding_lines(finding));
+            lines.extend(finding::lines(finding));
         }
     }
     lines.push(String::new());
@@ -143,54 +143,6 @@ fn rejected_lines(origin: &str, error: &VerifyError) -> Vec<String> {
     lines
 }
 
-pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
-    let (style, mark) = match finding.outcome {
-        Outcome::Passed => (ui::GOOD, "✓"),
-        Outcome::Failed => (ui::ERROR, "✗"),
-        Outcome::Waived { .. } => (ui::WARNING, "~"),
-        Outcome::Noted => (ui::DIM, "·"),
-    };
-    let dim = ui::DIM;
-    let backing = match finding.backing {
-        Some(backing) => format!(" {dim}({backing}){dim:#}"),
-        None => String::new(),
-    };
-    let mut lines = vec![format!(
-        "{style}{mark}{style:#} {:<26} {}{backing}",
-        finding.rule.name(),
-        ui::clean(&finding.seen)
-    )];
-    let mut detail = |label: &str, text: &str| {
-        let text = ui::clean(text);
-        lines.push(format!("  {:<26} {dim}{label}{dim:#} {text}", ""));
-    };
-    if let Some(component) = &finding.component {
-        detail("in", component);
-    }
-    if finding.outcome != Outcome::Passed && !finding.wanted.is_empty() {
-        let line = finding.line.map(|line| format!(" (policy line {line})"));
-        detail(
-            "wanted",
-            &(finding.wanted.clone() + &line.unwrap_or_default()),
-        );
-    }
-    if let Some(why) = &finding.why {
-        detail("why", why);
-    }
-    if let Outcome::Waived {
-        reason,
-        owner,
-        until,
-    } = &finding.outcome
-    {
-        detail("waived", &format!("{reason} ({owner}, until {until})"));
-    }
-    if let Some(fix) = &finding.fix {
-        detail("hint:", fix);
-    }
-    lines
-}
-
 /// The contract of `--format json`. Fields are only ever added.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -199,7 +151,7 @@ struct Report<'a> {
     artifact: ReportArtifact<'a>,
     slsa_build_level: u8,
     policy: &'a str,
-    findings: Vec<ReportFinding<'a>>,
+    findings: Vec<FindingDocument<'a>>,
     rejected: Vec<ReportRejected<'a>>,
 }
 
@@ -209,19 +161,6 @@ struct ReportArtifact<'a> {
     digest: String,
     /// Null for an artifact that is elsewhere.
     size: Option<u64>,
-}
-
-#[derive(Serialize)]
-pub(super) struct ReportFinding<'a> {
-    rule: &'a str,
-    outcome: &'static str,
-    seen: &'a str,
-    wanted: &'a str,
-    backing: Option<&'static str>,
-    why: Option<&'a str>,
-    component: Option<&'a str>,
-    policy_line: Option<usize>,
-    fix: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -245,7 +184,7 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
         },
         slsa_build_level: verdict.level(),
         policy: &judgement.policy,
-        findings: verdict.findings().iter().map(report_finding).collect(),
+        findings: verdict.findings().iter().map(finding::document).collect(),
         rejected: judgement
             .rejected
             .iter()
@@ -256,27 +195,4 @@ fn json(artifact: &Artifact, judgement: &Judgement) -> Result<String, Failure> {
             .collect(),
     };
     ui::json(&report)
-}
-
-pub(super) fn report_finding(finding: &Finding) -> ReportFinding<'_> {
-    ReportFinding {
-        rule: finding.rule.name(),
-        outcome: report::outcome(&finding.outcome),
-        seen: &finding.seen,
-        wanted: &finding.wanted,
-        backing: finding.backing.map(backing_name),
-        why: finding.why.as_deref(),
-        component: finding.component.as_deref(),
-        policy_line: finding.line,
-        fix: finding.fix.as_deref(),
-    }
-}
-
-/// What vouches for a fact, for programs.
-pub(super) fn backing_name(backing: Backing) -> &'static str {
-    match backing {
-        Backing::Certificate => "certificate",
-        Backing::Key => "key",
-        Backing::Stated => "stated",
-    }
 }

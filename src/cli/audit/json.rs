@@ -7,7 +7,7 @@ use crate::audit::{
     Vulnerability,
 };
 use crate::cli::error::Failure;
-use crate::cli::verify::{self, ReportFinding};
+use crate::cli::finding::{self, FindingDocument};
 
 use super::Outcome;
 use super::row::word;
@@ -113,7 +113,7 @@ struct JudgementDocument<'a> {
     passed: bool,
     slsa_build_level: u8,
     why_not_next: Option<&'a str>,
-    findings: Vec<ReportFinding<'a>>,
+    findings: Vec<FindingDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -269,7 +269,7 @@ fn judgement(judgement: &Judgement) -> JudgementDocument<'_> {
         passed: judgement.passed,
         slsa_build_level: judgement.level,
         why_not_next: judgement.why_not_next.as_deref(),
-        findings: findings.map(verify::report_finding).collect(),
+        findings: findings.map(finding::document).collect(),
     }
 }
 
@@ -279,7 +279,7 @@ fn origin(origin: &Origin) -> OriginDocument<'_> {
         Some(FactDocument {
             name: name.replace(' ', "_"),
             value: &fact.value,
-            backing: verify::backing_name(fact.backing),
+            backing: finding::backing_name(fact.backing),
         })
     });
     OriginDocument {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use crate::audit::{Attestation, Audit, Contents, Exposure, Fact, Origin, Vulnerability};
-use crate::cli::{ui, verify};
+use crate::cli::{finding, ui};
 
 use super::row::word;
 use super::table::{one_line, style};
@@ -50,7 +50,7 @@ pub(super) fn page(audit: &Audit) -> String {
     if let Some(judgement) = &audit.judgement {
         page.title("policy checks");
         for finding in &judgement.findings {
-            let lines = verify::finding_lines(finding);
+            let lines = finding::lines(finding);
             page.text
                 .extend(lines.iter().map(|line| format!("  {line}\n")));
         }

@@ -6,6 +6,7 @@ use crate::policy::{Finding, Outcome, Rule};
 use crate::verify::Signer;
 
 use crate::cli::error::Exit;
+use crate::cli::finding;
 use crate::cli::gate::{Fallback, GateArgs, Judgement};
 use crate::cli::policy_file::PolicyFile;
 use crate::cli::target::Target;
@@ -129,46 +130,25 @@ fn evidence(judgement: &Judgement) -> Vec<String> {
 }
 
 fn rule(finding: &Finding, file: Option<&PolicyFile>) -> Vec<String> {
-    let (style, word) = match &finding.outcome {
-        Outcome::Passed => (ui::GOOD, "passed"),
-        Outcome::Failed => (ui::ERROR, "failed"),
-        Outcome::Waived { .. } => (ui::WARNING, "waived"),
-        Outcome::Noted => (ui::DIM, "noted"),
-    };
-    let backing = finding
-        .backing
-        .map_or_else(String::new, |backing| format!(" ({backing})"));
+    let (style, word) = (
+        finding::style(&finding.outcome),
+        finding::word(&finding.outcome),
+    );
     let mut lines = vec![
         format!("{style}{word}{style:#} {}", finding.rule),
         fact("asks", finding.rule.question()),
-        fact("seen", &format!("{}{backing}", finding.seen)),
+        fact("seen", &finding::seen(finding)),
         fact("wanted", &finding.wanted),
     ];
-    let mut more = |label: &str, text: &str| lines.push(fact(label, text));
-    if let Some(component) = &finding.component {
-        more("in", component);
-    }
-    if let Some(why) = &finding.why {
-        more("why", why);
-    }
-    if let Outcome::Waived {
-        reason,
-        owner,
-        until,
-    } = &finding.outcome
-    {
-        more("waived", &format!("{reason} ({owner}, until {until})"));
-    }
-    match (finding.line, file) {
+    let line = match (finding.line, file) {
         (Some(line), Some(file)) => {
             let quoted = file.line(line).unwrap_or_default().trim();
-            more("line", &format!("{line}: {quoted}"));
+            Some(format!("{line}: {quoted}"))
         }
-        _ if finding.outcome != Outcome::Noted => more("line", "none, this is always asked"),
-        _ => {}
-    }
-    if let Some(fix) = &finding.fix {
-        more("hint", fix);
-    }
+        _ if finding.outcome != Outcome::Noted => Some("none, this is always asked".to_owned()),
+        _ => None,
+    };
+    let details = finding::details(finding, None, line.map(|line| ("line", line)));
+    lines.extend(details.map(|(label, text)| fact(label, &text)));
     lines
 }

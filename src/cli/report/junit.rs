@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::ui;
 use crate::policy::Outcome;
 
-use super::{EVIDENCE, Judged, lines, one_line};
+use super::{EVIDENCE, Judged, lines};
 
 /// One document.
 pub(in crate::cli) fn render(judged: &[Judged<'_>]) -> String {
@@ -80,7 +81,7 @@ impl Suite {
                 cases,
                 "    <testcase classname=\"{name}\" name=\"{EVIDENCE} {}\">\n      <skipped message=\"{}\"/>\n    </testcase>\n",
                 escape(origin),
-                escape(&one_line(why))
+                escape(&ui::one_line(why))
             );
         }
         let tests = judged.findings.len() + judged.rejected.len();
@@ -117,7 +118,7 @@ fn escape(text: &str) -> String {
         if !escaped.is_empty() {
             escaped.push('\n');
         }
-        for c in one_line(line).chars() {
+        for c in ui::one_line(line).chars() {
             match c {
                 '<' => escaped.push_str("&lt;"),
                 '>' => escaped.push_str("&gt;"),

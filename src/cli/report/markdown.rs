@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::cli::{finding, ui};
 use crate::policy::Outcome;
 
-use super::{EVIDENCE, Judged, lines, one_line, outcome};
+use super::{EVIDENCE, Judged, lines};
 
 /// A job's summary takes 1 MiB; what does not fit is counted.
 const LIMIT: usize = 1_000_000;
@@ -65,7 +66,7 @@ fn details(judged: &Judged<'_>) -> String {
         let _ = writeln!(
             text,
             "| {mark} {} | {} | {} |",
-            outcome(&finding.outcome),
+            finding::word(&finding.outcome),
             escape(finding.rule.name()),
             cells.join("<br>")
         );
@@ -83,7 +84,7 @@ fn mark(passed: bool) -> &'static str {
 /// Text that is shown as it is: no markup, no HTML, no links, nobody mentioned.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
-    for c in one_line(text).chars() {
+    for c in ui::one_line(text).chars() {
         match c {
             // As numbers, since a link is also made of plain text.
             '<' | '>' | '&' | '@' | '|' | '`' | '\\' | '$' | ':' => {

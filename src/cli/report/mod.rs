@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use crate::artifact::Artifact;
-use crate::policy::{Finding, Outcome};
+use crate::policy::Finding;
 
 use super::gate::Judgement;
-use super::{rejected, ui};
+use super::{finding, rejected, ui};
 
 pub(super) mod junit;
 pub(super) mod markdown;
@@ -60,52 +60,15 @@ impl<'a> Judged<'a> {
 /// The rule that evidence which proves nothing is reported under.
 const EVIDENCE: &str = "evidence";
 
-/// The word for an outcome, as in `--format json`.
-pub(super) fn outcome(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed => "failed",
-        Outcome::Waived { .. } => "waived",
-        Outcome::Noted => "noted",
-    }
-}
-
 /// All that a finding says, a line each.
 fn lines(finding: &Finding) -> Vec<String> {
-    let mut lines = vec![format!("seen: {}", finding.seen)];
-    if let Some(backing) = finding.backing {
-        lines[0] += &format!(" ({backing})");
-    }
-    let mut add = |label: &str, text: &str| lines.push(format!("{label}: {text}"));
-    if let Some(component) = &finding.component {
-        add("in", component);
-    }
-    if !finding.wanted.is_empty() {
-        add("wanted", &finding.wanted);
-    }
-    if let Some(why) = &finding.why {
-        add("why", why);
-    }
-    if let Outcome::Waived {
-        reason,
-        owner,
-        until,
-    } = &finding.outcome
-    {
-        add("waived", &format!("{reason} ({owner}, until {until})"));
-    }
-    if let Some(line) = finding.line {
-        add("policy line", &line.to_string());
-    }
-    if let Some(fix) = &finding.fix {
-        add("hint", fix);
-    }
-    lines.iter().map(|line| one_line(line)).collect()
-}
-
-/// Text without control characters, line ends and marks that turn it around.
-fn one_line(text: &str) -> String {
-    ui::clean(text).replace('\n', " ")
+    let wanted = Some(&finding.wanted).filter(|wanted| !wanted.is_empty());
+    let line = finding.line.map(|line| ("policy line", line.to_string()));
+    let details = finding::details(finding, wanted.cloned(), line);
+    std::iter::once(("seen", finding::seen(finding)))
+        .chain(details)
+        .map(|(label, text)| ui::one_line(&format!("{label}: {text}")))
+        .collect()
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::artifact::Digest;
 use crate::cli::error::Failure;
-use crate::cli::ui;
+use crate::cli::{finding, ui};
 use crate::policy::{Finding, Outcome, Rule};
 
-use super::{EVIDENCE, Judged, lines, one_line, outcome};
+use super::{EVIDENCE, Judged, lines};
 
 /// Where the rules are explained.
 const HELP: &str = "https://github.com/wasmCloud/prov/blob/main/docs/policy.md";
@@ -25,12 +25,12 @@ pub(in crate::cli) fn render(judged: &[Judged<'_>]) -> Result<String, Failure> {
         .iter()
         .map(|each| {
             json!({
-                "location": {"description": {"text": one_line(each.name)}},
+                "location": {"description": {"text": ui::one_line(each.name)}},
                 "hashes": hashes(&each.digest),
                 "properties": {
                     "verdict": each.verdict(),
                     "slsaBuildLevel": each.level,
-                    "policy": one_line(each.policy),
+                    "policy": ui::one_line(each.policy),
                 },
             })
         })
@@ -69,9 +69,9 @@ fn results(judged: &Judged<'_>) -> Vec<Value> {
     results.extend(judged.rejected.iter().map(|(origin, why)| {
         let text = format!(
             "{}: {} proves nothing: {}",
-            one_line(judged.name),
-            one_line(origin),
-            one_line(why)
+            ui::one_line(judged.name),
+            ui::one_line(origin),
+            ui::one_line(why)
         );
         json!({
             "ruleId": EVIDENCE,
@@ -91,7 +91,11 @@ fn result(judged: &Judged<'_>, finding: &Finding) -> Value {
         Outcome::Waived { .. } => "warning",
         Outcome::Passed | Outcome::Noted => "note",
     };
-    let text = format!("{}: {}", one_line(judged.name), lines(finding).join("\n"));
+    let text = format!(
+        "{}: {}",
+        ui::one_line(judged.name),
+        lines(finding).join("\n")
+    );
     let mut result = json!({
         "ruleId": rule,
         "level": level,
@@ -99,10 +103,10 @@ fn result(judged: &Judged<'_>, finding: &Finding) -> Value {
         "locations": [location(judged, finding.line)],
         "partialFingerprints":
             fingerprint(judged, rule, &finding.seen, finding.component.as_deref()),
-        "properties": {"outcome": outcome(&finding.outcome)},
+        "properties": {"outcome": finding::word(&finding.outcome)},
     });
     if let Outcome::Waived { reason, .. } = &finding.outcome {
-        let justification = one_line(reason);
+        let justification = ui::one_line(reason);
         result["suppressions"] =
             json!([{"kind": "external", "status": "accepted", "justification": justification}]);
     }
@@ -120,7 +124,7 @@ fn location(judged: &Judged<'_>, line: Option<usize>) -> Value {
     }
     json!({
         "physicalLocation": physical,
-        "logicalLocations": [{"name": one_line(judged.name), "kind": "resource"}],
+        "logicalLocations": [{"name": ui::one_line(judged.name), "kind": "resource"}],
     })
 }
 
