@@ -11,6 +11,7 @@ use crate::sbom::diff::{Change, Diff, Direction, Package};
 
 use super::diff_release::{self, ReleaseJson};
 use super::error::Failure;
+use super::markdown::escaped;
 use super::ui;
 
 /// What was compared.
@@ -116,25 +117,6 @@ fn packages_markdown(diff: &Diff) -> String {
         let _ = writeln!(text, "Relations: {new} new, {gone} gone.");
     }
     text
-}
-
-/// Text from outside must not become markup.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\n' => escaped.push(' '),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '@' | '!' | '#' | '~' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 struct Group {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::audit::{Fact, FactChange, Known, ReleaseDiff};
 
-use super::diff_output::escaped;
+use super::markdown::escaped;
 use super::{finding, ui};
 
 /// A line: what, before, after.

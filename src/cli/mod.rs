@@ -31,6 +31,7 @@ mod key;
 mod keyless;
 #[cfg(feature = "launch")]
 mod launcher;
+mod markdown;
 mod password;
 mod policy;
 mod policy_file;
@@ -41,6 +42,7 @@ mod report;
 mod resolve;
 #[cfg(feature = "launch")]
 mod run;
+mod sarif;
 mod sbom;
 mod sbom_output;
 mod signer;

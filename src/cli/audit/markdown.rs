@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::audit::{Audit, Contents, Exposure, Status, Summary};
-use crate::cli::diff_output::escaped;
-use crate::cli::ui;
-use crate::policy::Outcome;
+use crate::cli::{markdown, ui};
 
 use super::row::{Row, word};
 use super::table::counts;
@@ -215,12 +213,7 @@ fn checks(audit: &Audit, text: &mut String) {
     };
     text.push_str("\n### Policy checks\n\n| | Rule | Seen | Wanted |\n|---|---|---|---|\n");
     for finding in judgement.findings.iter().take(MAX_LINES) {
-        let mark = match finding.outcome {
-            Outcome::Passed => "✅",
-            Outcome::Failed => "❌",
-            Outcome::Waived { .. } => "⚠️",
-            Outcome::Noted => "ℹ️",
-        };
+        let mark = markdown::mark(&finding.outcome);
         let _ = writeln!(
             text,
             "| {mark} | {} | {} | {} |",
@@ -249,5 +242,5 @@ fn mark(status: Status) -> &'static str {
 
 /// Text from outside that must become neither markup nor another cell.
 fn cell(text: &str) -> String {
-    escaped(&ui::clean(text))
+    markdown::escaped(&ui::clean(text))
 }

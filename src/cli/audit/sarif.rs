@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::audit::{Audit, Broken, Vulnerability};
 use crate::cli::error::Failure;
-use crate::cli::ui;
+use crate::cli::{sarif, ui};
 use crate::policy::{Finding, Outcome};
 
 use super::text::vulnerability_words;
 
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The most results of one run that GitHub takes.
 const MAX_RESULTS: usize = 25_000;
 
@@ -46,19 +47,7 @@ impl Report {
             }
         }
         let rules: Vec<Value> = rules.into_values().collect();
-        ui::json(&json!({
-            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-            "version": "2.1.0",
-            "runs": [{
-                "tool": {"driver": {
-                    "name": "prov",
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "informationUri": env!("CARGO_PKG_REPOSITORY"),
-                    "rules": rules,
-                }},
-                "results": self.results,
-            }],
-        }))
+        ui::json(&sarif::document(SCHEMA, rules, self.results))
     }
 }
 
@@ -126,33 +115,15 @@ fn vulnerability(audit: &Audit, each: &Vulnerability) -> Value {
 }
 
 fn result(rule: &str, level: &str, text: &str, artifact: &str) -> Value {
-    json!({
-        "ruleId": rule,
-        "level": level,
-        "message": {"text": ui::clean(text)},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(artifact)}}}],
-    })
-}
-
-/// A name as a relative URI (RFC 3986): what has no place in one is encoded.
-fn uri(name: &str) -> String {
-    let mut uri = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' | b'~' | b'@' | b'+' => uri.push(byte as char),
-            // Before the first slash a colon would make it a scheme.
-            b':' if uri.contains('/') => uri.push(':'),
-            byte if byte.is_ascii_alphanumeric() => uri.push(byte as char),
-            byte => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
+    let uri = sarif::uri(artifact, b"@+:");
+    let location = json!({"physicalLocation": {"artifactLocation": {"uri": uri}}});
+    sarif::result(rule, level, &ui::clean(text), &location)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::report::sarif::schema;
+    use crate::cli::sarif::schema;
 
     #[test]
     fn the_official_schema_is_content() {

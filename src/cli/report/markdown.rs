@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::{finding, ui};
-use crate::policy::Outcome;
+use crate::cli::{finding, markdown};
 
 use super::{EVIDENCE, Judged, lines};
 
@@ -21,7 +20,7 @@ pub(in crate::cli) fn render(judged: &[Judged<'_>]) -> String {
             "| {} {} | {} | L{} | `{}` |",
             mark(each.passed),
             each.verdict(),
-            escape(each.name),
+            markdown::plain(each.name),
             each.level,
             each.digest,
         );
@@ -43,31 +42,29 @@ pub(in crate::cli) fn render(judged: &[Judged<'_>]) -> String {
 fn details(judged: &Judged<'_>) -> String {
     let mut text = format!(
         "\n### {} {}\n\npolicy: {}\n\n| | rule | |\n|---|---|---|\n",
-        escape(judged.name),
+        markdown::plain(judged.name),
         judged.verdict(),
-        escape(judged.policy)
+        markdown::plain(judged.policy)
     );
     for (origin, why) in &judged.rejected {
         let _ = writeln!(
             text,
             "| ⚠️ rejected | {EVIDENCE} | {}<br>why: {} |",
-            escape(origin),
-            escape(why)
+            markdown::plain(origin),
+            markdown::plain(why)
         );
     }
     for finding in judged.findings {
-        let mark = match finding.outcome {
-            Outcome::Passed => "✅",
-            Outcome::Failed => "❌",
-            Outcome::Waived { .. } => "⚠️",
-            Outcome::Noted => "ℹ️",
-        };
-        let cells: Vec<String> = lines(finding).iter().map(|line| escape(line)).collect();
+        let mark = markdown::mark(&finding.outcome);
+        let cells: Vec<String> = lines(finding)
+            .iter()
+            .map(|line| markdown::plain(line))
+            .collect();
         let _ = writeln!(
             text,
             "| {mark} {} | {} | {} |",
             finding::word(&finding.outcome),
-            escape(finding.rule.name()),
+            markdown::plain(finding.rule.name()),
             cells.join("<br>")
         );
     }
@@ -79,26 +76,6 @@ fn mark(passed: bool) -> &'static str {
         true => "✅",
         false => "❌",
     }
-}
-
-/// Text that is shown as it is: no markup, no HTML, no links, nobody mentioned.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in ui::one_line(text).chars() {
-        match c {
-            // As numbers, since a link is also made of plain text.
-            '<' | '>' | '&' | '@' | '|' | '`' | '\\' | '$' | ':' => {
-                let _ = write!(escaped, "&#{};", u32::from(c));
-            }
-            '.' if escaped.to_ascii_lowercase().ends_with("www") => escaped.push_str("&#46;"),
-            '*' | '_' | '[' | ']' | '(' | ')' | '#' | '!' | '~' | '{' | '}' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

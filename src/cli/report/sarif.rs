@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::artifact::Digest;
 use crate::cli::error::Failure;
-use crate::cli::{finding, ui};
+use crate::cli::{finding, sarif, ui};
 use crate::policy::{Finding, Outcome, Rule};
 
 use super::{EVIDENCE, Judged, lines};
@@ -35,21 +35,11 @@ pub(in crate::cli) fn render(judged: &[Judged<'_>]) -> Result<String, Failure> {
             })
         })
         .collect();
-    ui::json(&json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "prov",
-                "version": env!("CARGO_PKG_VERSION"),
-                "informationUri": "https://github.com/wasmCloud/prov",
-                "rules": rules(&results),
-            }},
-            "artifacts": artifacts,
-            "results": results,
-            "columnKind": "unicodeCodePoints",
-        }],
-    }))
+    let mut document = sarif::document(SCHEMA, rules(&results), results);
+    let run = &mut document["runs"][0];
+    run["artifacts"] = artifacts.into();
+    run["columnKind"] = "unicodeCodePoints".into();
+    ui::json(&document)
 }
 
 /// By the names that SARIF has for algorithms.
@@ -73,13 +63,9 @@ fn results(judged: &Judged<'_>) -> Vec<Value> {
             ui::one_line(origin),
             ui::one_line(why)
         );
-        json!({
-            "ruleId": EVIDENCE,
-            "level": "note",
-            "message": {"text": text},
-            "locations": [location(judged, None)],
-            "partialFingerprints": fingerprint(judged, EVIDENCE, why, None),
-        })
+        let mut result = sarif::result(EVIDENCE, "note", &text, &location(judged, None));
+        result["partialFingerprints"] = fingerprint(judged, EVIDENCE, why, None);
+        result
     }));
     results
 }
@@ -96,15 +82,10 @@ fn result(judged: &Judged<'_>, finding: &Finding) -> Value {
         ui::one_line(judged.name),
         lines(finding).join("\n")
     );
-    let mut result = json!({
-        "ruleId": rule,
-        "level": level,
-        "message": {"text": text},
-        "locations": [location(judged, finding.line)],
-        "partialFingerprints":
-            fingerprint(judged, rule, &finding.seen, finding.component.as_deref()),
-        "properties": {"outcome": finding::word(&finding.outcome)},
-    });
+    let mut result = sarif::result(rule, level, &text, &location(judged, finding.line));
+    result["partialFingerprints"] =
+        fingerprint(judged, rule, &finding.seen, finding.component.as_deref());
+    result["properties"] = json!({"outcome": finding::word(&finding.outcome)});
     if let Outcome::Waived { reason, .. } = &finding.outcome {
         let justification = ui::one_line(reason);
         result["suppressions"] =
@@ -128,18 +109,9 @@ fn location(judged: &Judged<'_>, line: Option<usize>) -> Value {
     })
 }
 
-/// A relative reference (RFC 3986 §4.2) that is nothing else, whatever the path holds.
 fn uri(path: &Path) -> String {
     let text = path.to_string_lossy();
-    let text = text.strip_prefix("./").unwrap_or(&text);
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
+    sarif::uri(text.strip_prefix("./").unwrap_or(&text), &[])
 }
 
 /// The same for the same complaint in every run: not of lines, versions or times,
@@ -190,49 +162,11 @@ fn describe(id: &str, what: &str) -> Value {
     })
 }
 
-/// The official schema as a judge.
-#[cfg(test)]
-pub(in crate::cli) mod schema {
-    #![allow(clippy::unwrap_used, clippy::panic)] // tests fail by panicking
-
-    use std::path::Path;
-    use std::process::Command;
-
-    use jsonschema::Validator;
-    use serde_json::Value;
-
-    /// As `github.com/owenrumney/go-sarif` carries it in Go's module cache, where
-    /// `tests/peers/install` puts it. Where it is not, that is said.
-    pub(in crate::cli) fn judge() -> Option<Validator> {
-        let go = Command::new("go").args(["env", "GOMODCACHE"]).output();
-        let cache = go.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        let path = "github.com/owenrumney/go-sarif/v3@v3.3.0/pkg/report/v210/sarif/schema.go";
-        let Ok(source) = std::fs::read_to_string(Path::new(&cache.unwrap_or_default()).join(path))
-        else {
-            let said =
-                "SKIPPED: SARIF is not judged, for `tests/peers/install` did not get its schema";
-            super::ui::say(said);
-            assert!(std::env::var_os("CI").is_none(), "{said}");
-            return None;
-        };
-        let schema: Value = serde_json::from_str(source.split('`').nth(1).unwrap()).unwrap();
-        Some(jsonschema::draft4::new(&schema).unwrap())
-    }
-
-    /// Panics with all that is wrong with `document`.
-    pub(in crate::cli) fn accepts(judge: &Validator, document: &Value) {
-        let errors = judge.iter_errors(document);
-        let errors: Vec<String> = errors
-            .map(|error| format!("{error} at {}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{errors:#?}\n{document:#}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::refused;
     use super::*;
+    use crate::cli::sarif::schema;
 
     fn rendered(judged: &[Judged<'_>]) -> Value {
         serde_json::from_str(&render(judged).ok().unwrap()).unwrap()
