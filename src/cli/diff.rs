@@ -9,7 +9,7 @@ use crate::statement::predicate::{is_cyclonedx, is_spdx};
 
 use super::audit::advisories::{self, AdvisoryArgs};
 use super::audit::examine::{self, Examined};
-use super::audit::target;
+use super::audit::item;
 use super::diff_output::Compared;
 use super::error::{Exit, Failure, reasons};
 use super::gate::{self, Fallback, Gate, TrustArgs};
@@ -150,11 +150,11 @@ fn side(
         Some(gate) => gate,
         None => gate.insert(trust.gate(Fallback::NotJudged)?),
     };
-    let mut targets = Vec::new();
-    target::find(source, &mut targets)?;
+    let mut items = Vec::new();
+    item::find(source, &mut items)?;
     let mut examined = Vec::new();
-    for target in &targets {
-        examined.extend(examine::each(target, &[], gate)?);
+    for item in &items {
+        examined.extend(examine::each(item, &[], gate)?);
     }
     let count = examined.len();
     let (Some(examined), 1) = (examined.pop(), count) else {

@@ -1,5 +1,6 @@
 //! What is to be judged: the artifact that an argument names, and its evidence.
 
+use std::fs::File;
 use std::path::Path;
 
 use crate::artifact::{Artifact, Digest};
@@ -46,13 +47,16 @@ impl Target {
         let file = files::open(argument, "artifact")?;
         let evidence = gate.evidence(argument);
         let known = evidence.as_deref().unwrap_or_default();
-        let sha512 = known.iter().any(|each| each.bundle.wants_sha512());
-        let artifact = Artifact::from_reader(files::name(argument), file, sha512)
-            .map_err(|error| Failure::cant_say(reasons(&error)))?;
         Ok(Self {
-            artifact,
+            artifact: streamed(&files::name(argument), file, known)?,
             evidence,
             resource_uri: None,
         })
     }
+}
+
+/// Streams a file by, for the digests that `evidence` speaks of.
+pub(super) fn streamed(name: &str, file: File, evidence: &[Evidence]) -> Result<Artifact, Failure> {
+    let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
+    Artifact::from_reader(name, file, sha512).map_err(|error| Failure::cant_say(reasons(&error)))
 }

@@ -1,4 +1,4 @@
-//! From a target to what is known about it.
+//! From an item to what is known about it.
 
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
@@ -7,14 +7,15 @@ use std::sync::Arc;
 use crate::artifact::Artifact;
 use crate::audit::{Audit, Broken, Found, Rejected};
 use crate::bundle::Evidence;
-use crate::cli::error::{Failure, reasons};
+use crate::cli::error::Failure;
 use crate::cli::gate::{self, Gate, Genuine};
-use crate::cli::{files, rejected, store};
-use crate::oci::{Manifest, Name};
+use crate::cli::store::Stored;
+use crate::cli::{files, rejected, target};
+use crate::oci::{Manifest, Name, Reference, Store};
 use crate::statement::Statement;
 
 use super::Outcome;
-use super::target::{Stored, Target};
+use super::item::Item;
 
 /// Annotation by which BuildKit marks its own, unsigned statements in an index.
 const BUILDKIT: &str = "vnd.docker.reference.type";
@@ -27,24 +28,28 @@ pub(in crate::cli) struct Examined {
     pub(in crate::cli) genuine: Genuine,
 }
 
-/// All that a target stands for, audited: an index stands for its platforms. `named` is
+/// All that an item stands for, audited: an index stands for its platforms. `named` is
 /// the evidence that was named.
-pub(super) fn all(target: &Target, named: &[PathBuf], gate: &Gate) -> Vec<Outcome> {
-    match each(target, named, gate) {
+pub(super) fn all(item: &Item, named: &[PathBuf], gate: &Gate) -> Vec<Outcome> {
+    match each(item, named, gate) {
         Ok(examined) => examined.into_iter().map(|each| Ok(each.audit)).collect(),
-        Err(failure) => vec![Err(broken(target.name(), &failure))],
+        Err(failure) => vec![Err(broken(item.name(), &failure))],
     }
 }
 
 /// The same with what it was made of.
 pub(in crate::cli) fn each(
-    target: &Target,
+    item: &Item,
     named: &[PathBuf],
     gate: &Gate,
 ) -> Result<Vec<Examined>, Failure> {
-    match target {
-        Target::File(path) => file(path, named, gate).map(|it| vec![it]),
-        Target::Stored(stored) => self::stored(stored, named, gate),
+    match item {
+        Item::File(path) => file(path, named, gate).map(|it| vec![it]),
+        Item::Stored {
+            reference,
+            name,
+            store,
+        } => stored(reference, name, store.clone(), named, gate),
     }
 }
 
@@ -89,10 +94,8 @@ fn file(path: &Path, named: &[PathBuf], gate: &Gate) -> Result<Examined, Failure
         .read_to_end(&mut head)
         .map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
-    let sha512 = evidence.iter().any(|each| each.bundle.wants_sha512());
     let name = path.display().to_string();
-    let artifact = Artifact::from_reader(&*name, file, sha512)
-        .map_err(|error| Failure::cant_say(reasons(&error)))?;
+    let artifact = target::streamed(&name, file, &evidence)?;
     audit(&name, &artifact, &evidence, (media_type(&head), None), gate)
 }
 
@@ -114,14 +117,19 @@ fn media_type(head: &[u8]) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-fn stored(target: &Stored, named: &[PathBuf], gate: &Gate) -> Result<Vec<Examined>, Failure> {
-    let store = match &target.store {
-        Some(store) => store.clone(),
-        None => Arc::from(store::open(&target.reference)?),
+fn stored(
+    reference: &Reference,
+    name: &str,
+    store: Option<Arc<dyn Store>>,
+    named: &[PathBuf],
+    gate: &Gate,
+) -> Result<Vec<Examined>, Failure> {
+    let found = match store {
+        Some(store) => Stored::find_in(store, reference)?,
+        None => Stored::find(reference)?,
     };
-    let found = store::Stored::find_in(store, &target.reference)?;
     let mut audits = Vec::new();
-    entry(&found, &target.name, None, 0, (named, gate), &mut audits)?;
+    entry(&found, name, None, 0, (named, gate), &mut audits)?;
     Ok(audits)
 }
 
@@ -129,7 +137,7 @@ fn stored(target: &Stored, named: &[PathBuf], gate: &Gate) -> Result<Vec<Examine
 /// so evidence about it is enough for them; one that has none of its own is looked at
 /// by itself only where nothing is said of the index.
 fn entry(
-    found: &store::Stored,
+    found: &Stored,
     name: &str,
     platform: Option<&str>,
     depth: usize,
@@ -160,7 +168,7 @@ fn entry(
     drop(evidence);
     for (child, platform) in platforms {
         let reference = found.reference.with_name(child);
-        let below = store::Stored::find_in(found.store.clone(), &reference)?;
+        let below = Stored::find_in(found.store.clone(), &reference)?;
         if is_evident && below.attached()?.is_empty() {
             continue;
         }

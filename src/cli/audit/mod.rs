@@ -14,18 +14,18 @@ use super::{CommandResult, html, ui};
 
 pub(super) mod advisories;
 pub(super) mod examine;
+pub(super) mod item;
 mod json;
 mod markdown;
 mod row;
 mod sarif;
 mod table;
-pub(super) mod target;
 pub(super) mod text;
 mod together;
 
 use advisories::{Advisories, AdvisoryArgs, Severity};
+use item::Item;
 use row::Row;
-use target::Target;
 
 /// The longest list of artifacts that is read.
 const MAX_LIST: u64 = 16 << 20;
@@ -104,7 +104,7 @@ type Outcome = Result<Audit, Broken>;
 
 pub(super) fn run(args: Args) -> CommandResult {
     let gate = args.gate.trust.gate(Fallback::NotJudged)?;
-    let targets = args.targets()?;
+    let items = args.items()?;
     let mut summary = Summary {
         policy: gate.policy().map(str::to_owned),
         ..Summary::default()
@@ -113,14 +113,14 @@ pub(super) fn run(args: Args) -> CommandResult {
     let kept = args.html.is_some().then(Mutex::default);
     let kept = kept.as_ref();
     match &args.output {
-        None => args.report(&gate, &targets, kept, &mut summary, &mut |text| {
+        None => args.report(&gate, &items, kept, &mut summary, &mut |text| {
             ui::data(text);
             Ok(())
         })?,
         Some(path) => {
             let write = |file: &mut std::fs::File| {
                 use std::io::Write as _;
-                args.report(&gate, &targets, kept, &mut summary, &mut |text| {
+                args.report(&gate, &items, kept, &mut summary, &mut |text| {
                     let plain = anstream::adapter::strip_str(text).to_string();
                     file.write_all(plain.as_bytes()).map_err(|error| {
                         Failure::cant_say(format!("cannot write `{}`", path.display()))
@@ -158,43 +158,43 @@ fn tell(summary: &Summary) {
 
 impl Args {
     /// Everything that is asked about.
-    fn targets(&self) -> Result<Vec<Target>, Failure> {
-        let mut targets = Vec::new();
+    fn items(&self) -> Result<Vec<Item>, Failure> {
+        let mut items = Vec::new();
         for artifact in &self.artifacts {
-            target::find(artifact, &mut targets)?;
+            item::find(artifact, &mut items)?;
         }
         if let Some(path) = &self.list {
             for line in list(path)?.lines() {
                 let line = line.trim();
                 if !line.is_empty() && !line.starts_with('#') {
-                    target::find(line.as_ref(), &mut targets)?;
+                    item::find(line.as_ref(), &mut items)?;
                 }
             }
         }
-        match (targets.len(), self.gate.bundles.is_empty()) {
+        match (items.len(), self.gate.bundles.is_empty()) {
             (0, _) => {
                 Err(Failure::cant_say("nothing to audit")
                     .with("seen", "no artifact in what was named"))
             }
             (2.., false) => Err(Failure::cant_say("`--bundle` is about one artifact")
-                .with("seen", format!("{} artifacts", targets.len()))),
-            _ => Ok(targets),
+                .with("seen", format!("{} artifacts", items.len()))),
+            _ => Ok(items),
         }
     }
 
     /// What is known of all packages inside. Only that is kept of a database, so they are
     /// looked through once before.
-    fn advisories(&self, gate: &Gate, targets: &[Target]) -> Result<Option<Advisories>, Failure> {
+    fn advisories(&self, gate: &Gate, items: &[Item]) -> Result<Option<Advisories>, Failure> {
         if self.advisories.osv.is_none() {
             return Ok(None);
         }
         let mut wanted = BTreeSet::new();
-        let inside = |target: &Target| -> Vec<BTreeSet<_>> {
-            let audits = examine::all(target, &self.gate.bundles, gate);
+        let inside = |item: &Item| -> Vec<BTreeSet<_>> {
+            let audits = examine::all(item, &self.gate.bundles, gate);
             let packages = audits.iter().flatten().flat_map(advisories::packages);
             vec![packages.collect()]
         };
-        together::each(targets, inside, |packages| {
+        together::each(items, inside, |packages| {
             wanted.extend(packages);
             Ok(())
         })?;
@@ -205,14 +205,14 @@ impl Args {
     fn report(
         &self,
         gate: &Gate,
-        targets: &[Target],
+        items: &[Item],
         kept: Option<&Mutex<Vec<Audit>>>,
         summary: &mut Summary,
         write: &mut dyn FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let advisories = self.advisories(gate, targets)?;
-        let examine = |target: &Target| {
-            let mut outcomes = examine::all(target, &self.gate.bundles, gate);
+        let advisories = self.advisories(gate, items)?;
+        let examine = |item: &Item| {
+            let mut outcomes = examine::all(item, &self.gate.bundles, gate);
             if let Some(advisories) = &advisories {
                 let audits = outcomes.iter_mut().flatten();
                 audits.for_each(|audit| advisories.look_up(audit));
@@ -226,7 +226,7 @@ impl Args {
         match self.format {
             Format::Json => {
                 let mut report = json::Report::start(summary.policy.as_deref(), write)?;
-                together::each(targets, examine, |outcome: Outcome| {
+                together::each(items, examine, |outcome: Outcome| {
                     count(summary, &Counted::of(&outcome, self.fail_on));
                     report.add(&outcome, write)
                 })?;
@@ -235,9 +235,9 @@ impl Args {
             Format::Sarif => {
                 let mut report = sarif::Report::default();
                 together::each(
-                    targets,
-                    |target| {
-                        let outcomes = examine(target);
+                    items,
+                    |item| {
+                        let outcomes = examine(item);
                         let results =
                             |outcome| (Counted::of(outcome, self.fail_on), sarif::results(outcome));
                         outcomes.iter().map(results).collect()
@@ -251,10 +251,10 @@ impl Args {
                 write(&report.json()?)
             }
             Format::Text | Format::Markdown => {
-                let one = targets.len() == 1;
+                let one = items.len() == 1;
                 // A page needs all of an audit, a row of the table next to nothing.
-                let reduce = |target: &Target| {
-                    let outcomes = examine(target);
+                let reduce = |item: &Item| {
+                    let outcomes = examine(item);
                     let keep = one && outcomes.len() == 1;
                     let reduced = outcomes.into_iter().map(|outcome| Reduced {
                         counted: Counted::of(&outcome, self.fail_on),
@@ -264,7 +264,7 @@ impl Args {
                     reduced.collect()
                 };
                 let (mut rows, mut page) = (Vec::new(), None);
-                together::each(targets, reduce, |reduced: Reduced| {
+                together::each(items, reduce, |reduced: Reduced| {
                     count(summary, &reduced.counted);
                     rows.push(reduced.row);
                     page = reduced.page;

@@ -16,48 +16,46 @@ const MAX_FILES: usize = 100_000;
 const MAX_DEPTH: usize = 32;
 
 /// Something to audit.
-pub(in crate::cli) enum Target {
+pub(in crate::cli) enum Item {
     /// A file, and the evidence beside it.
     File(PathBuf),
     /// What is stored at a reference, and what is attached to it.
-    Stored(Stored),
+    Stored {
+        reference: Reference,
+        /// Its name for people.
+        name: String,
+        /// Where it is, if that is open already.
+        store: Option<Arc<dyn Store>>,
+    },
 }
 
-impl Target {
+impl Item {
     /// Its name for people.
     pub(in crate::cli) fn name(&self) -> String {
         match self {
-            Target::File(path) => path.display().to_string(),
-            Target::Stored(stored) => stored.name.clone(),
+            Item::File(path) => path.display().to_string(),
+            Item::Stored { name, .. } => name.clone(),
         }
     }
 }
 
-/// A reference, and the store if it is open already.
-pub(in crate::cli) struct Stored {
-    pub(in crate::cli) reference: Reference,
-    /// Its name for people.
-    pub(in crate::cli) name: String,
-    pub(in crate::cli) store: Option<Arc<dyn Store>>,
-}
-
 /// Adds what `argument` stands for.
-pub(in crate::cli) fn find(argument: &Path, targets: &mut Vec<Target>) -> Result<(), Failure> {
+pub(in crate::cli) fn find(argument: &Path, items: &mut Vec<Item>) -> Result<(), Failure> {
     if let Some(reference) = store::reference_or_file(argument.as_os_str())? {
         return match &reference.place {
-            Place::Layout(folder) if reference.implied => layout(folder, &reference, targets),
+            Place::Layout(folder) if reference.implied => layout(folder, &reference, items),
             _ => {
-                targets.push(Target::Stored(Stored {
+                items.push(Item::Stored {
                     name: reference.to_string(),
                     reference,
                     store: None,
-                }));
+                });
                 Ok(())
             }
         };
     }
     if !argument.is_dir() {
-        targets.push(Target::File(argument.to_owned()));
+        items.push(Item::File(argument.to_owned()));
         return Ok(());
     }
     if argument.join("oci-layout").is_file() {
@@ -66,13 +64,13 @@ pub(in crate::cli) fn find(argument: &Path, targets: &mut Vec<Target>) -> Result
             name: Name::Tag("latest".to_owned()),
             implied: true,
         };
-        return layout(argument, &reference, targets);
+        return layout(argument, &reference, items);
     }
-    folder(argument, targets)
+    folder(argument, items)
 }
 
 /// Everything in a layout that refers to nothing else; its index is read once.
-fn layout(folder: &Path, reference: &Reference, targets: &mut Vec<Target>) -> Result<(), Failure> {
+fn layout(folder: &Path, reference: &Reference, items: &mut Vec<Item>) -> Result<(), Failure> {
     let snapshot: Snapshot = Layout::new(folder)
         .snapshot()
         .map_err(|error| store::failure(&error, reference))?;
@@ -83,22 +81,22 @@ fn layout(folder: &Path, reference: &Reference, targets: &mut Vec<Target>) -> Re
             [] => reference.to_string(),
             tags => format!("oci:{}:{}", folder.display(), tags.join(",")),
         };
-        targets.push(Target::Stored(Stored {
+        items.push(Item::Stored {
             reference,
             name,
             store: Some(snapshot.clone()),
-        }));
+        });
     }
     Ok(())
 }
 
 /// Every file that is no evidence, in the order of their names. Links and what is
 /// hidden are not looked at.
-fn folder(folder: &Path, targets: &mut Vec<Target>) -> Result<(), Failure> {
+fn folder(folder: &Path, items: &mut Vec<Item>) -> Result<(), Failure> {
     let mut files = Vec::new();
     walk(folder, 0, &mut files)?;
     files.sort_unstable();
-    targets.extend(files.into_iter().map(Target::File));
+    items.extend(files.into_iter().map(Item::File));
     Ok(())
 }
 
@@ -156,17 +154,17 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         std::os::unix::fs::symlink(folder.path(), below.join("loop")).unwrap();
-        let mut targets = Vec::new();
-        assert!(find(folder.path(), &mut targets).is_ok());
-        let names: Vec<_> = targets
+        let mut items = Vec::new();
+        assert!(find(folder.path(), &mut items).is_ok());
+        let names: Vec<_> = items
             .iter()
-            .map(|target| match target {
-                Target::File(path) => path
+            .map(|item| match item {
+                Item::File(path) => path
                     .strip_prefix(folder.path())
                     .unwrap()
                     .display()
                     .to_string(),
-                Target::Stored(stored) => stored.name.clone(),
+                Item::Stored { name, .. } => name.clone(),
             })
             .collect();
         assert_eq!(names, ["a", "b", "sub/c"]);
