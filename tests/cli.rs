@@ -559,7 +559,34 @@ fn an_audit_of_many() {
     assert_eq!(two.status.code(), Some(2), "{}", said(&two));
 }
 
-/// Names that would steer a terminal, a browser or a Markdown renderer.
+/// What can't be audited says what to do about it, as `prov verify` does, and says it
+/// once of many; what can be says nothing of the kind.
+#[test]
+fn an_audit_keeps_the_hint() {
+    let folder = folder();
+    let said = |arguments: &[&str]| {
+        let output = run(folder, &[arguments, &["--policy", "mine.toml"]].concat());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let hint = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with("hint: "));
+        lines.map(str::to_owned).collect()
+    };
+    let verify = hint(&said(&["verify", "missing.wasm"]));
+    assert_eq!(verify.len(), 1, "{verify:?}");
+    for format in ["text", "json", "sarif", "markdown"] {
+        let one = said(&["audit", "missing.wasm", "--format", format]);
+        assert_eq!(hint(&one), verify, "{one}");
+    }
+    let many = said(&["audit", "missing.wasm", "absent.wasm", "hello.wasm"]);
+    assert_eq!(hint(&many), verify, "{many}");
+    // No hint is known for what is there and can't be read.
+    let unreadable = said(&["audit", "hello.wasm", "--bundle", "truncated.json"]);
+    assert!(unreadable.contains("was not audited"), "{unreadable}");
+    assert_eq!(hint(&unreadable), [""; 0], "{unreadable}");
+    assert_eq!(hint(&said(&["audit", "hello.wasm"])), [""; 0]);
+}
+
 /// A document that says that one vulnerability is none in whatever has the package.
 const OPENVEX: &str = r#"{
     "@context": "https://openvex.dev/ns/v0.2.0",

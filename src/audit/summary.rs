@@ -42,6 +42,8 @@ pub struct Broken {
     pub name: String,
     /// Why.
     pub why: String,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 impl Audit {

@@ -69,6 +69,7 @@ fn a_browser_finds_nothing_to_complain_about() {
     let broken = Broken {
         name: "<b>wash.exe".into(),
         why: "cannot read the artifact".into(),
+        hint: None,
     };
     let broken = html::page(&[fixtures::refused(), fixtures::bare("a")], &[broken]);
     assert!(broken.contains("&lt;b&gt;wash.exe") && broken.contains("3 artifacts"));

@@ -74,6 +74,7 @@ fn broken(name: String, failure: &Failure) -> Broken {
     Broken {
         name,
         why: why.collect::<Vec<_>>().join(", "),
+        hint: failure.hint.clone(),
     }
 }
 

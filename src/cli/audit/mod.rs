@@ -147,8 +147,13 @@ pub(super) fn run(args: Args) -> CommandResult {
 
 /// What a reader of a file or a program must not miss.
 fn tell(summary: &Summary) {
+    let mut told = BTreeSet::new();
     for broken in summary.broken.iter().take(10) {
         ui::warn(&format!("{} was not audited: {}", broken.name, broken.why));
+        // One hint may help with many.
+        if let Some(hint) = broken.hint.as_ref().filter(|hint| told.insert(*hint)) {
+            ui::hint(&ui::clean(hint));
+        }
     }
     if summary.policy.is_none() {
         ui::warn("nothing was judged: there is no policy");

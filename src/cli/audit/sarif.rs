@@ -55,7 +55,7 @@ impl Report {
 pub(super) fn results(outcome: &super::Outcome) -> Vec<Value> {
     match outcome {
         Ok(audit) => of_audit(audit),
-        Err(Broken { name, why }) => vec![result("not-audited", "error", why, name)],
+        Err(Broken { name, why, .. }) => vec![result("not-audited", "error", why, name)],
     }
 }
 
@@ -133,6 +133,7 @@ mod tests {
         let broken = Broken {
             name: "odd name: \u{1b}[31m?#%".into(),
             why: "no\u{202e}".into(),
+            hint: None,
         };
         let mut waived = result("CVE-2099-1", "error", "x", "oci:dir:v1");
         waived["suppressions"] = json!([{"kind": "external", "justification": "y"}]);
