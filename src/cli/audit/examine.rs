@@ -11,14 +11,12 @@ use crate::cli::error::Failure;
 use crate::cli::gate::{self, Gate, Genuine};
 use crate::cli::store::Stored;
 use crate::cli::{files, rejected, target};
-use crate::oci::{Manifest, Name, Reference, Store};
+use crate::oci::{self, Manifest, Name, Reference, Store};
 use crate::statement::Statement;
 
 use super::Outcome;
 use super::item::Item;
 
-/// Annotation by which BuildKit marks its own, unsigned statements in an index.
-const BUILDKIT: &str = "vnd.docker.reference.type";
 /// How deep indexes stand in indexes.
 const MAX_DEPTH: usize = 4;
 
@@ -189,7 +187,7 @@ fn entry(
 /// What an index lists, without what BuildKit put there.
 fn platforms(manifest: &Manifest) -> Vec<(Name, Option<String>)> {
     let entries = manifest.manifests().iter();
-    let real = entries.filter(|entry| !entry.annotations.contains_key(BUILDKIT));
+    let real = entries.filter(|entry| !oci::is_buildkit(entry));
     real.map(|entry| {
         let platform = entry.platform.as_ref().map(ToString::to_string);
         (Name::Digest(entry.digest.clone()), platform)
