@@ -24,7 +24,7 @@ mod pointer;
 mod progress;
 mod proxy;
 mod reference;
-mod registries;
+pub mod registries;
 mod registry;
 mod snapshot;
 mod tls;

@@ -27,35 +27,39 @@ const MAX_MIRRORS: usize = 16;
 
 /// All `[[registry]]` tables, each prefix once.
 #[derive(Debug, Default)]
-pub(super) struct Registries(Vec<Entry>);
+pub struct Registries(Vec<Entry>);
 
 /// Where a repository is read.
 #[derive(Debug, PartialEq)]
-pub(super) struct Places {
+pub struct Places {
     /// The mirrors that are asked for such a name, in their order.
-    pub(super) mirrors: Vec<Mirror>,
+    pub mirrors: Vec<Mirror>,
     /// Those that may not be asked, and why not.
-    pub(super) refused: Vec<String>,
+    pub refused: Vec<String>,
     /// The repository itself, which is asked last.
-    pub(super) origin: Repository,
+    pub origin: Repository,
     /// Where it is said that the repository itself must not be asked.
-    pub(super) blocked: Option<Blocked>,
+    pub blocked: Option<Blocked>,
 }
 
 /// A mirror of one repository.
 #[derive(Debug, PartialEq)]
-pub(super) struct Mirror {
-    pub(super) repository: Repository,
+pub struct Mirror {
+    /// Where it is.
+    pub repository: Repository,
     /// Whether it is believed what a tag means.
-    pub(super) tags: bool,
+    pub tags: bool,
 }
 
 /// What is blocked, and by which table.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Blocked {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
-    pub(super) line: usize,
+pub struct Blocked {
+    /// The table's prefix.
+    pub name: String,
+    /// The file that it stands in.
+    pub path: PathBuf,
+    /// The line of the file.
+    pub line: usize,
 }
 
 impl From<Blocked> for OciError {
@@ -128,7 +132,7 @@ struct MirrorEntry {
 
 impl Registries {
     /// What this machine and this user are told.
-    pub(super) fn configured() -> Result<Self, OciError> {
+    pub fn configured() -> Result<Self, OciError> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let named = variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from);
         let home = variable("HOME").map(PathBuf::from);
@@ -161,18 +165,24 @@ impl Registries {
         Ok(all)
     }
 
+    /// What one file says; `path` is for errors, and nothing is read there.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, OciError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for entry in parse(path, bytes)? {
+            if !entries.iter().any(|other| other.prefix == entry.prefix) {
+                entries.push(entry);
+            }
+        }
+        Ok(Self(entries))
+    }
+
     /// Adds the tables of a file; of those with the same prefix, a later file's counts,
     /// and in one file the first.
     fn add(&mut self, path: &Path) -> Result<(), OciError> {
         let Some(bytes) = super::layout::read(path, MAX_FILE)? else {
             return Ok(());
         };
-        let mut entries: Vec<Entry> = Vec::new();
-        for entry in parse(path, &bytes)? {
-            if !entries.iter().any(|other| other.prefix == entry.prefix) {
-                entries.push(entry);
-            }
-        }
+        let Self(mut entries) = Self::parse(path, &bytes)?;
         let replaced = |old: &Entry| entries.iter().any(|entry| entry.prefix == old.prefix);
         self.0.retain(|old| !replaced(old));
         self.0.append(&mut entries);
@@ -190,11 +200,7 @@ impl Registries {
 
     /// Where `name` of `repository` is read; None where nothing else is said than that
     /// it is where it is.
-    pub(super) fn places(
-        &self,
-        repository: &Repository,
-        name: &Name,
-    ) -> Result<Option<Places>, OciError> {
+    pub fn places(&self, repository: &Repository, name: &Name) -> Result<Option<Places>, OciError> {
         let inside = text(repository);
         let Some(entry) = self.find(&whole(repository, name)) else {
             return Ok(None);
@@ -258,7 +264,7 @@ impl Registries {
 
     /// An error when `repository` is blocked. Nothing else is said of writing: it goes to
     /// where it was meant to go.
-    pub(super) fn may_write(&self, repository: &Repository, name: &Name) -> Result<(), OciError> {
+    pub fn may_write(&self, repository: &Repository, name: &Name) -> Result<(), OciError> {
         match self.find(&whole(repository, name)) {
             Some(entry) if entry.blocked => Err(entry.block().into()),
             _ => Ok(()),
@@ -315,7 +321,8 @@ fn few_enough<T>(registries: &[T]) -> Result<(), OciError> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Entry>, OciError> {
-    let line_of = |at: usize| 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+    let ends: Vec<usize> = memchr::memchr_iter(b'\n', bytes).collect();
+    let line_of = |at: usize| 1 + ends.partition_point(|end| *end < at);
     let text = std::str::from_utf8(bytes)
         .map_err(|error| refused(path, line_of(error.valid_up_to()), "it is no UTF-8"))?;
     let file: File = toml::from_str(text).map_err(|error| {
