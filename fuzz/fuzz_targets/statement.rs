@@ -15,6 +15,9 @@ fuzz_target!(|bytes: &[u8]| {
         let digests: Vec<_> = head.subject_digests().cloned().collect();
         assert_eq!(digests, statement.subject_digests());
         let written = statement.to_bytes().expect("a statement can be written");
-        assert_eq!(Statement::parse(&written).expect("and read again"), statement);
+        assert_eq!(
+            Statement::parse(&written).expect("and read again"),
+            statement
+        );
     }
 });
