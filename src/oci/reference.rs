@@ -98,8 +98,9 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Registry(repository) => {
-                // Elsewhere TLS is understood.
-                if !repository.plain && is_loopback(&repository.host) {
+                // Elsewhere TLS is understood; and a registry called `oci` is no layout.
+                let host = &repository.host;
+                if !repository.plain && (is_loopback(host) || host.starts_with("oci:")) {
                     f.write_str("https://")?;
                 }
                 write!(f, "{}/{}", repository.host, repository.path)?;
@@ -304,6 +305,19 @@ mod tests {
             parse(&format!("oci:d:v1@{DIGEST}")).name,
             Name::Digest(DIGEST.parse().unwrap())
         );
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/references");
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+        assert!(files.len() >= 5);
+        for file in files {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let mut again = parse(&parse(&text).to_string());
+            again.implied = parse(&text).implied;
+            assert_eq!(again, parse(&text), "{text}");
+        }
     }
 
     #[test]
