@@ -217,17 +217,25 @@ impl Blob {
         stream::unfold((self, skip), |(mut blob, mut skip)| async move {
             loop {
                 let next = match blob.next().await? {
-                    Ok(chunk) if chunk.len() as u64 <= skip => {
-                        skip -= chunk.len() as u64;
-                        continue;
-                    }
-                    Ok(mut chunk) => Ok(chunk.split_off(std::mem::take(&mut skip) as usize)),
+                    Ok(chunk) => match after(&mut skip, chunk) {
+                        Some(chunk) => Ok(chunk),
+                        None => continue,
+                    },
                     Err(error) => Err(error),
                 };
                 return Some((next, (blob, skip)));
             }
         })
     }
+}
+
+/// What of a piece comes after the next `skip` bytes, which are counted down; None when
+/// that is nothing.
+pub(super) fn after(skip: &mut u64, mut chunk: Bytes) -> Option<Bytes> {
+    let known = (*skip).min(chunk.len() as u64);
+    *skip -= known;
+    let chunk = chunk.split_off(known as usize);
+    (!chunk.is_empty()).then_some(chunk)
 }
 
 /// Where content that is put into a store comes from. It can be opened more than

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use reqwest::{Response, StatusCode};
 
+use super::blob::after;
 use super::transport::backoff;
 use super::{Blob, Descriptor, OciError, Registry};
 
@@ -96,13 +97,10 @@ impl Download {
                 .await
                 .map_err(|_| transport.slow(&url, &self.what))?;
             let broken = match chunk {
-                Ok(Some(mut chunk)) => {
-                    let known = self.skip.min(chunk.len() as u64);
-                    self.skip -= known;
-                    let chunk = chunk.split_off(known as usize);
-                    if chunk.is_empty() {
+                Ok(Some(chunk)) => {
+                    let Some(chunk) = after(&mut self.skip, chunk) else {
                         continue;
-                    }
+                    };
                     self.at += chunk.len() as u64;
                     return Ok(Some(chunk));
                 }

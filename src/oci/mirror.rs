@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use crate::artifact::Digest;
 
-use super::blob::Content;
+use super::blob::{Content, after};
 use super::registries::{Blocked, Places};
 use super::{
     Answer, Blob, Descriptor, Manifest, Name, OciError, Patience, Progress, Registry, Repository,
@@ -230,13 +230,10 @@ impl Coming {
     async fn next(&mut self, from: &mut From) -> Option<Result<Bytes, OciError>> {
         loop {
             let error = match from.blob.next().await? {
-                Ok(mut chunk) => {
-                    let known = self.skip.min(chunk.len() as u64);
-                    self.skip -= known;
-                    let chunk = chunk.split_off(known as usize);
-                    if chunk.is_empty() {
+                Ok(chunk) => {
+                    let Some(chunk) = after(&mut self.skip, chunk) else {
                         continue;
-                    }
+                    };
                     self.at += chunk.len() as u64;
                     return Some(Ok(chunk));
                 }
