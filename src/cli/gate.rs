@@ -159,21 +159,7 @@ impl TrustArgs {
         evidence: &[Evidence],
         fallback: Fallback,
     ) -> Result<Judgement, Failure> {
-        let gate = self.gate(fallback)?;
-        let genuine = gate.examine(artifact, evidence)?;
-        let policy = gate.policy().map(str::to_owned);
-        match (gate.verdict(artifact, &genuine), policy) {
-            (Some(verdict), Some(policy)) => Ok(Judgement {
-                verdict,
-                policy,
-                policy_file: gate.found.and_then(|found| found.file),
-                verified: genuine.statements,
-                signatures: genuine.signatures,
-                used: genuine.used,
-                rejected: genuine.rejected,
-            }),
-            _ => Err(no_policy()),
-        }
+        self.gate(fallback)?.judge(artifact, evidence)
     }
 
     /// All that is needed to judge, read once for any number of artifacts.
@@ -244,6 +230,27 @@ impl Gate {
     /// How to name the policy to the user; `None` when there is none.
     pub(super) fn policy(&self) -> Option<&str> {
         self.found.as_ref().map(|found| found.described.as_str())
+    }
+
+    /// Verifies the evidence about `artifact` and lets the policy judge.
+    pub(super) fn judge(
+        &self,
+        artifact: &Artifact,
+        evidence: &[Evidence],
+    ) -> Result<Judgement, Failure> {
+        let genuine = self.examine(artifact, evidence)?;
+        match (self.verdict(artifact, &genuine), &self.found) {
+            (Some(verdict), Some(found)) => Ok(Judgement {
+                verdict,
+                policy: found.described.clone(),
+                policy_file: found.file.clone(),
+                verified: genuine.statements,
+                signatures: genuine.signatures,
+                used: genuine.used,
+                rejected: genuine.rejected,
+            }),
+            _ => Err(no_policy()),
+        }
     }
 
     /// Which of the evidence is genuine.

@@ -12,7 +12,7 @@ use crate::oci::{Attached, Descriptor, Manifest, Name, Reference};
 
 use super::error::{Exit, Failure};
 use super::files::{self, Existing, Readers};
-use super::gate::{Fallback, TrustArgs};
+use super::gate::{Fallback, Gate, TrustArgs};
 use super::store::{self, Stored};
 use super::{CommandResult, content, ui};
 
@@ -51,11 +51,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> CommandResult {
     let is_judged = args.trust.is_given();
+    // A policy that can't be read is told before anything is fetched.
+    let gate = match is_judged {
+        true => Some(args.trust.gate(Fallback::None)?),
+        false => None,
+    };
     let mut found = Found::at(&args.reference, args.platform.as_deref(), is_judged)?;
     let evidence = std::mem::take(&mut found.evidence);
-    let judged = match is_judged {
-        true => Some(found.judged(evidence)?),
-        false => None,
+    let judged = match gate {
+        Some(gate) => Some(found.judged(gate, evidence)?),
+        None => None,
     };
     let titled = content::titles(&found.stored)?;
     let existing = Existing::by(args.force);
@@ -76,7 +81,7 @@ pub(super) fn run(args: Args) -> CommandResult {
     if let Some(judged) = &judged
         && let Some(manifest) = &judged.manifest
     {
-        judged.accept(manifest, &args.trust)?;
+        judged.accept(manifest)?;
     }
     std::fs::create_dir_all(&args.output).map_err(|error| {
         Failure::cant_say(format!(
@@ -89,7 +94,7 @@ pub(super) fn run(args: Args) -> CommandResult {
         files::write_with(path, Readers::Everybody, existing, |file| {
             let artifact = content::save(&found.stored, layer, path, file)?;
             match &judged {
-                Some(judged) if judged.manifest.is_none() => judged.accept(&artifact, &args.trust),
+                Some(judged) if judged.manifest.is_none() => judged.accept(&artifact),
                 _ => Ok(()),
             }
         })?;
@@ -186,7 +191,7 @@ impl Found {
 
     /// What is to be judged: the first of manifest, file and index that the evidence
     /// speaks of.
-    fn judged(&self, evidence: Vec<Evidence>) -> Result<Judged, Failure> {
+    fn judged(&self, gate: Gate, evidence: Vec<Evidence>) -> Result<Judged, Failure> {
         if evidence.is_empty() {
             return Err(self.stored.no_evidence(""));
         }
@@ -217,6 +222,7 @@ impl Found {
             })
             .collect();
         Ok(Judged {
+            gate,
             manifest: judged.map(|manifest| self.stored.as_artifact(manifest)),
             evidence,
         })
@@ -251,6 +257,7 @@ impl Found {
 
 /// What the policy judges, as for `prov verify`: what the evidence speaks of.
 struct Judged {
+    gate: Gate,
     /// The file's manifest, or the index that names it; none when it is the file.
     manifest: Option<Artifact>,
     evidence: Vec<Evidence>,
@@ -258,8 +265,8 @@ struct Judged {
 
 impl Judged {
     /// A failure unless the policy says yes.
-    fn accept(&self, artifact: &Artifact, trust: &TrustArgs) -> Result<(), Failure> {
-        let judgement = trust.judge(artifact, &self.evidence, Fallback::None)?;
+    fn accept(&self, artifact: &Artifact) -> Result<(), Failure> {
+        let judgement = self.gate.judge(artifact, &self.evidence)?;
         judgement.accept(artifact)?;
         ui::say(&format!(
             "verified {}: SLSA Build L{}, {}",

@@ -109,6 +109,10 @@ fn a_manifest_is_judged_before_anything_is_fetched() {
     let place = format!("{}/a:v1", server.host());
     refused(path, &place, &other);
     expect(path, 2, &with_trust(&["pull", &place, "--output", "lost"]));
+    // A policy that can't be read is told before the registry is asked.
+    let asked = server.asked().len();
+    expect(path, 2, &["pull", &place, "--policy", "none.toml"]);
+    assert_eq!(server.asked().len(), asked);
 }
 
 /// Evidence about an index is about the platforms in it, and that of another one is not.
